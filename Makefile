@@ -1,0 +1,56 @@
+# Every target works on a fresh clone on a machine with git, make and Python 3.11 to 3.14.
+
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+PIP_INSTALL := -m pip -qq --disable-pip-version-check --no-input install
+UV := uv==0.13.8
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup programs check test demo up bench pins clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  make test ARGS="-k joliet -x"   hands ARGS on to pytest, discmill or the benchmarks'
+
+setup: $(INSTALLED) ## make .venv: the pinned libraries, hashes checked, and discmill itself, editable
+
+# The pins are complete, so nothing is left to resolve; hatchling, which builds discmill, is one of them.
+$(INSTALLED): pyproject.toml constraints.txt
+	@sh tools/venv.sh $(VENV)
+	@$(VENV)/bin/python $(PIP_INSTALL) --require-hashes --only-binary :all: --no-deps --requirement constraints.txt
+	@$(VENV)/bin/python $(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+programs: # what the tests need and pip does not have
+	@sh tools/programs.sh
+
+check: setup ## lint, formatting, types, who may import whom
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: setup programs ## all tests, against a real Redis, a real PostgreSQL and programs we did not write
+	$(VENV)/bin/pytest $(ARGS)
+
+demo: setup ## a rig of its own makes a data and an audio disc, with no drive at all
+	$(VENV)/bin/discmill demo $(ARGS)
+
+up: setup ## the whole embedded rig in this terminal; Ctrl-C stops it
+	$(VENV)/bin/discmill up $(ARGS)
+
+bench: setup ## speed, next to peers in the same run
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+pins: ## write constraints.txt anew (ARGS=--upgrade: with the newest versions)
+	@sh tools/venv.sh $(VENV)-pins
+	@$(VENV)-pins/bin/python $(PIP_INSTALL) '$(UV)'
+	$(VENV)-pins/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-annotate --custom-compile-command 'make pins' --output-file constraints.txt $(ARGS) pyproject.toml
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) $(VENV)-pins dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,107 @@
+"""Keeps manifests in the database: staged in batches, whole or not there, each once."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from jobs.errors import DiscError, NotFound
+from jobs.manifest import Entry, Manifest
+from models.base import Base
+from models.database import Database
+from models.manifest import Manifest as StoredManifest
+from models.manifest import ManifestEntry
+
+#: Rows of one transaction: others who want to write wait for less than a tenth of a second.
+_BATCH = 5_000
+_COLUMNS = (
+    ManifestEntry.path,
+    ManifestEntry.size,
+    ManifestEntry.mtime_ns,
+    ManifestEntry.folder,
+    ManifestEntry.source,
+    ManifestEntry.inode,
+    ManifestEntry.sha256,
+    ManifestEntry.source_mtime_ns,
+)
+
+
+def store_manifest(database: Database, manifest: Manifest) -> int:
+    """Store a manifest in short transactions and return its id; one that is there already is not stored again.
+
+    Several may store the same one at the same moment, and one may go on where another crashed: the rows of
+    a digest are the same whoever writes them.
+    """
+    manifest_id, complete = _find_or_begin(database, manifest)
+    if complete:
+        return manifest_id
+    rows = _rows(manifest_id, manifest)
+    while batch := list(islice(rows, _BATCH)):
+        with database.write() as db:
+            db.connection().execute(_insert_missing(database, ManifestEntry), batch)
+    with database.write() as db:
+        _complete(db, manifest_id, len(manifest.entries))
+    return manifest_id
+
+
+def load_manifest(db: Session, manifest_id: int) -> Manifest:
+    """Load a manifest, and check it by its digest.
+
+    Raises:
+        NotFound: there is none with this id, or not all of it.
+        DiscError: the database gave back something else than was stored.
+    """
+    stored = db.get(StoredManifest, manifest_id)
+    if stored is None or not stored.complete:
+        raise NotFound(f"there is no manifest {manifest_id}")
+    query = select(*_COLUMNS).where(ManifestEntry.manifest_id == manifest_id).order_by(ManifestEntry.position)
+    manifest = Manifest.of(
+        Entry(path, size, mtime_ns, folder, source or "", inode % 2**64, sha256 or "", source_mtime_ns)
+        for path, size, mtime_ns, folder, source, inode, sha256, source_mtime_ns in db.execute(query)
+    )
+    if manifest.sha256 != stored.sha256:
+        raise DiscError(f"manifest {manifest_id} is damaged: its digest is {manifest.sha256}, not {stored.sha256}")
+    return manifest
+
+
+def _find_or_begin(database: Database, manifest: Manifest) -> tuple[int, bool]:
+    query = select(StoredManifest.id, StoredManifest.complete).where(StoredManifest.sha256 == manifest.sha256)
+    with database.read() as db:
+        found = db.execute(query).one_or_none()
+    if found is None:
+        row = {"sha256": manifest.sha256, "entries": len(manifest.entries), "bytes": manifest.bytes}
+        with database.write() as db:
+            db.connection().execute(_insert_missing(database, StoredManifest), [row])
+            found = db.execute(query).one()
+    return found.id, found.complete
+
+
+def _insert_missing(database: Database, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    insert = sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+    return insert.on_conflict_do_nothing()
+
+
+def _complete(db: Session, manifest_id: int, entries: int) -> None:
+    stored = db.scalar(select(func.count()).where(ManifestEntry.manifest_id == manifest_id))
+    if stored != entries:
+        raise DiscError(f"manifest {manifest_id} has {stored} stored entries instead of {entries}")
+    db.execute(update(StoredManifest).where(StoredManifest.id == manifest_id).values(complete=True))
+
+
+def _rows(manifest_id: int, manifest: Manifest) -> Iterator[dict[str, object]]:
+    for position, entry in enumerate(manifest.entries):
+        yield {
+            "manifest_id": manifest_id,
+            "position": position,
+            "path": entry.path,
+            "name": entry.name,
+            "folder": entry.folder,
+            "source": entry.source or None,
+            "size": entry.size,
+            "mtime_ns": entry.mtime_ns,
+            "source_mtime_ns": entry.source_mtime_ns,
+            "inode": (entry.inode + 2**63) % 2**64 - 2**63,  # file systems use all 64 bits, SQL's are signed
+            "sha256": entry.sha256 or None,
+        }

@@ -1,0 +1,220 @@
+"""The Python API: submit orders and follow them."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from jobs import control
+from jobs.dispatch import CeleryBell
+from jobs.ordering import Content, Options
+from jobs.overview import Document, discs_in_trays, job_document
+from jobs.scheduling import assign
+from jobs.settings import Settings, load_settings
+from jobs.submission import Mill, Progress, silent, submit
+from models.database import Database
+from models.vocabulary import JobState, Nonblank, StageMode
+
+#: Seconds between two looks at a job that is followed.
+LOOK = 0.25
+#: Seconds that the last discs of a job get to leave their trays before a wait for the job ends without them.
+_EJECTING = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A job as it stood at one moment; `document` has everything `discmill show --json` prints."""
+
+    document: Document
+
+    @property
+    def job(self) -> str:
+        """The job's id."""
+        return str(self.document["job"])
+
+    @property
+    def state(self) -> JobState:
+        """The job's state."""
+        return JobState(str(self.document["state"]))
+
+    @property
+    def progress(self) -> float:
+        """Share of the work that is done, 0 to 1 over all copies."""
+        return float(str(self.document["progress"]))
+
+    @property
+    def copies(self) -> int:
+        """Discs ordered."""
+        return int(str(self.document["copies"]))
+
+    @property
+    def good(self) -> int:
+        """Good discs so far."""
+        return int(str(self.document["good"]))
+
+    @property
+    def spoiled(self) -> int:
+        """Spoiled discs so far."""
+        return int(str(self.document["spoiled"]))
+
+    @property
+    def reason(self) -> str | None:
+        """Why the job waits, and what helps."""
+        reason = self.document["reason"]
+        return None if reason is None else str(reason)
+
+    @property
+    def discs(self) -> list[Document]:
+        """One document for each attempt."""
+        discs = self.document["discs"]
+        assert isinstance(discs, list)  # noqa: S101  (made so by jobs.overview)
+        return discs
+
+    @property
+    def needs_nobody(self) -> bool:
+        """True if the job goes on by itself."""
+        return not self.state.is_final and self.state is not JobState.WAITING
+
+
+class JobHandle:
+    """An order that was accepted."""
+
+    def __init__(self, client: "Client", job_id: str) -> None:
+        self._client = client
+        self.id = job_id
+
+    def report(self) -> Report:
+        """Return how the job stands now.
+
+        Raises:
+            NotFound: no such job.
+        """
+        with self._client.database.read() as db:
+            return Report(job_document(db, self.id))
+
+    def watch(self, timeout: float | None = None) -> Iterator[Report]:
+        """Yield a report whenever something changed, the last when the job is over or waits for a decision.
+
+        Raises:
+            TimeoutError: after `timeout` seconds; the job goes on.
+        """
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        before, over = None, None
+        while True:
+            report = self.report()
+            if report.document != before:
+                yield report
+                before = report.document
+            if not report.needs_nobody:
+                over = over or time.monotonic()
+                if self._discs_are_out() or time.monotonic() >= min(over + _EJECTING, deadline):
+                    return
+            elif time.monotonic() >= deadline:
+                message = f"job {self.id} is {report.state} after {timeout} seconds; it goes on"
+                raise TimeoutError(message)
+            time.sleep(LOOK)
+
+    def _discs_are_out(self) -> bool:
+        """Say whether every disc has left its recorder; a verdict comes first, the tray a moment later."""
+        with self._client.database.read() as db:
+            return discs_in_trays(db, self.id) == 0
+
+    def wait(self, timeout: float | None = None) -> Report:
+        """Wait until the job is over or waits for a decision; return the last report.
+
+        Raises:
+            TimeoutError: after `timeout` seconds; the job goes on.
+        """
+        *_, last = self.watch(timeout)
+        return last
+
+    def result(self) -> Report:
+        """Wait as long as it takes; return the last report."""
+        return self.wait()
+
+    def cancel(self) -> None:
+        """Call the job off."""
+        control.cancel(self._client.database, self.id)
+
+    def retry(self) -> int:
+        """Make what is missing; return how many copies are queued anew."""
+        count = control.retry(self._client.database, self.id)
+        assign(self._client.database, self._client.mill.bell.ring)
+        return count
+
+
+class Client:
+    """A program's door to discmill: settings from the environment, or as given."""
+
+    def __init__(
+        self,
+        *,
+        database_url: str | None = None,
+        broker_url: str | None = None,
+        home: Path | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings or load_settings(database_url=database_url, broker_url=broker_url, home=home)
+        self.database = Database(self.settings.database_url)
+        self._bell = CeleryBell(self.settings.broker_url)
+        self.mill = Mill(self.settings, self.database, self._bell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._bell.close()
+        self.database.close()
+
+    def submit(  # noqa: PLR0913  (the order form: each has a default)
+        self,
+        content: Content,
+        *,
+        copies: int = 1,
+        medium: str = "",
+        priority: int = 5,
+        speed: float | None = None,
+        simulate: bool = False,
+        verify: bool = True,
+        nonblank: str = Nonblank.REJECT,
+        stage: str = StageMode.REFERENCE,
+        client: str = "",
+        key: str | None = None,
+        max_spoiled: int | None = None,
+        progress: Progress = silent,
+    ) -> JobHandle:
+        """Order discs; returns when the order is stored for good.
+
+        Raises:
+            Faults: all that is wrong with the order; nothing of it was stored.
+            DiscError: what stopped it; nothing of it is visible.
+        """
+        options = Options(
+            copies=copies,
+            medium=medium,
+            priority=priority,
+            speed=speed,
+            simulate=simulate,
+            verify=verify,
+            nonblank=Nonblank(nonblank),
+            stage=StageMode(stage),
+            client=client,
+            key=key,
+            max_spoiled=max_spoiled,
+        )
+        return JobHandle(self, submit(self.mill, content, options, progress))
+
+    def job(self, job_id: str) -> JobHandle:
+        """Return the handle of a job that was submitted before.
+
+        Raises:
+            NotFound: no such job.
+        """
+        handle = JobHandle(self, job_id)
+        handle.report()
+        return handle

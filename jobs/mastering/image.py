@@ -1,0 +1,324 @@
+"""The extent map: a disc image that is never a file, read at any position.
+
+The burner imports this module and the standard library alone, so that it starts in a moment.
+"""
+
+import bisect
+import hashlib
+import json
+import os
+import stat
+import sys
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from jobs.errors import SourceChanged
+
+#: Blocks that share one checksum, and that are read at once: a drive's largest usual transfer.
+CHUNK_BLOCKS = 32
+#: Bytes read at a time when a whole image passes through.
+_STRIDE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that content is read from, as it was when it was staged."""
+
+    path: str
+    size: int  #: bytes
+    mtime_ns: int
+    inode: int
+    sha256: str
+
+    def check(self, found: os.stat_result) -> None:
+        """Compare with what is there now.
+
+        Raises:
+            SourceChanged: another file, another size or another time.
+        """
+        if not stat.S_ISREG(found.st_mode) or found.st_ino != self.inode:
+            raise SourceChanged(self.path, "was replaced")
+        if found.st_size != self.size:
+            raise SourceChanged(self.path, f"changed its size from {self.size} to {found.st_size} bytes")
+        if found.st_mtime_ns != self.mtime_ns:
+            raise SourceChanged(self.path, "was written to")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A run of bytes of the image: a file's content, or metadata when `source` is None.
+
+    `offset` is the place in the image; `place` is the path on the disc, for reports.
+    """
+
+    offset: int
+    length: int
+    source: Source | None = None
+    data: bytes = field(default=b"", repr=False)
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtentMap:
+    """The laid-out image of a disc. Extents are sorted and never overlap; gaps read as zeros."""
+
+    block_size: int
+    blocks: int
+    extents: tuple[Extent, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole image, padding included."""
+        return self.block_size * self.blocks
+
+    @property
+    def sources(self) -> Iterator[Source]:
+        """Every file the image reads from."""
+        return (extent.source for extent in self.extents if extent.source is not None)
+
+    def places(self, first_block: int, blocks: int) -> list[str]:
+        """Name what lies in a range of blocks: files by their place, metadata as such."""
+        start, end = first_block * self.block_size, (first_block + blocks) * self.block_size
+        index = max(0, bisect.bisect_right(self.extents, start, key=lambda extent: extent.offset) - 1)
+        named: list[str] = []
+        for extent in self.extents[index:]:
+            if extent.offset >= end:
+                break
+            if extent.offset + extent.length > start:
+                named.append(extent.place or "(file system metadata)")
+        return named or ["(padding)"]
+
+    def save(self, path: Path) -> None:
+        """Write the map to a file: a JSON line of figures, then one for each extent."""
+        with path.open("w", encoding="utf-8", errors="surrogateescape") as out:
+            json.dump({"block_size": self.block_size, "blocks": self.blocks}, out)
+            for extent in self.extents:
+                out.write("\n")
+                row = asdict(extent) | {"data": extent.data.hex()}
+                json.dump({key: value for key, value in row.items() if value}, out)
+            out.write("\n")
+            out.flush()
+            os.fsync(out.fileno())
+
+    @classmethod
+    def load(cls, path: Path) -> "ExtentMap":
+        """Read a map that `save` wrote."""
+        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            head = json.loads(next(lines))
+            extents = tuple(_extent(json.loads(line)) for line in lines)
+        return cls(head["block_size"], head["blocks"], extents)
+
+
+def read_figures(path: Path) -> tuple[int, int]:
+    """Read block size (bytes) and blocks of a saved map, and no more of it."""
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        head = json.loads(next(lines))
+    return head["block_size"], head["blocks"]
+
+
+def _extent(row: dict[str, object]) -> Extent:
+    fields = {"offset": 0, "length": 0, **row, "data": bytes.fromhex(str(row.get("data", "")))}
+    source = row.get("source")
+    if isinstance(source, dict):
+        fields["source"] = Source(**{"size": 0, "mtime_ns": 0, "inode": 0, **source})
+    return Extent(**fields)  # type: ignore[arg-type]
+
+
+class ImageReader:
+    """Reads an extent map's bytes at any position; guards each source whenever it opens it.
+
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, image: ExtentMap) -> None:
+        self.image = image
+        self._open: tuple[Source, int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the source that was read last."""
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def read(self, position: int, size: int) -> bytes:
+        """Return the image's bytes from `position`; fewer than `size` only at its end.
+
+        Raises:
+            SourceChanged: a source is not what was staged.
+        """
+        buffer = bytearray(max(0, min(size, self.image.size - position)))
+        self.readinto(position, memoryview(buffer))
+        return bytes(buffer)
+
+    def readinto(self, position: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the image's bytes from `position`; what no extent covers becomes zeros."""
+        extents = self.image.extents
+        index = max(0, bisect.bisect_right(extents, position, key=lambda extent: extent.offset) - 1)
+        filled = 0
+        while filled < len(buffer):
+            extent = extents[index] if index < len(extents) else None
+            here = position + filled
+            if extent is not None and here >= extent.offset + extent.length:
+                index += 1
+                continue
+            start = min(extent.offset if extent is not None else here + len(buffer), position + len(buffer))
+            if here < start:
+                gap = start - here
+                buffer[filled : filled + gap] = bytes(gap)
+                filled += gap
+                continue
+            assert extent is not None  # noqa: S101  (a gap to the end was handled above)
+            part = min(len(buffer) - filled, extent.offset + extent.length - here)
+            self._fill(extent, here - extent.offset, buffer[filled : filled + part])
+            filled += part
+
+    def _fill(self, extent: Extent, offset: int, buffer: memoryview) -> None:
+        if extent.source is None:
+            buffer[:] = extent.data[offset : offset + len(buffer)]
+            return
+        handle = self._handle(extent.source)
+        done = 0
+        while done < len(buffer):
+            count = os.preadv(handle, [buffer[done:]], offset + done)
+            if count == 0:
+                raise SourceChanged(extent.source.path, "became shorter")
+            done += count
+
+    def _handle(self, source: Source) -> int:
+        if self._open is not None and self._open[0] is source:
+            return self._open[1]
+        self.close()
+        try:
+            handle = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise SourceChanged(source.path, f"can't be opened ({error.strerror})") from error
+        self._open = (source, handle)
+        source.check(os.fstat(handle))
+        return handle
+
+
+@dataclass(frozen=True, slots=True)
+class Checksums:
+    """What an image must read as: the SHA-256 of all of it, a CRC-32 for each chunk of 32 blocks."""
+
+    sha256: str
+    chunks: array  # type: ignore[type-arg]  # of unsigned 32-bit integers
+
+    def save(self, path: Path) -> None:
+        """Write to a file: the digest as a line, then the checksums, little-endian."""
+        with path.open("wb") as out:
+            out.write(self.sha256.encode() + b"\n")
+            out.write(_little_endian(self.chunks).tobytes())
+            out.flush()
+            os.fsync(out.fileno())
+
+    @classmethod
+    def load(cls, path: Path) -> "Checksums":
+        """Read what `save` wrote."""
+        digest, _, rest = path.read_bytes().partition(b"\n")
+        chunks = array("I")
+        chunks.frombytes(rest)
+        return cls(digest.decode(), _little_endian(chunks))
+
+
+def read_digest(path: Path) -> str:
+    """Read the SHA-256 of saved checksums, and no more of them."""
+    with path.open("rb") as lines:
+        return next(lines).decode().strip()
+
+
+def _little_endian(values: array) -> array:  # type: ignore[type-arg]
+    if sys.byteorder == "little":
+        return values
+    swapped = array("I", values)
+    swapped.byteswap()
+    return swapped
+
+
+class ChecksumTaker:
+    """Takes an image's checksums as it passes through, in pieces of any size."""
+
+    def __init__(self, block_size: int) -> None:
+        self._chunk = CHUNK_BLOCKS * block_size
+        self._digest = hashlib.sha256()
+        self._chunks = array("I")
+        self._crc = 0
+        self._filled = 0
+
+    def update(self, data: memoryview | bytes) -> None:
+        """Take the next bytes."""
+        view = memoryview(data)
+        self._digest.update(view)
+        while view:
+            part = view[: self._chunk - self._filled]
+            self._crc = zlib.crc32(part, self._crc)
+            self._filled += len(part)
+            view = view[len(part) :]
+            if self._filled == self._chunk:
+                self._chunks.append(self._crc)
+                self._crc = self._filled = 0
+
+    def result(self) -> Checksums:
+        """Return the checksums of everything taken."""
+        chunks = array("I", self._chunks)
+        if self._filled:
+            chunks.append(self._crc)
+        return Checksums(self._digest.hexdigest(), chunks)
+
+
+def take_checksums(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> Checksums:
+    """Read a whole image once, checking each file's SHA-256 on the way.
+
+    `progress` hears the bytes read so far.
+
+    Raises:
+        SourceChanged: a source is not what was staged, by its state or by its content.
+    """
+    taker = ChecksumTaker(image.block_size)
+    guard = SourceGuard(image.extents)
+    buffer = memoryview(bytearray(_STRIDE))
+    with ImageReader(image) as reader:
+        for position in range(0, image.size, _STRIDE):
+            part = buffer[: min(_STRIDE, image.size - position)]
+            reader.readinto(position, part)
+            taker.update(part)
+            guard.update(position, part)
+            progress(position + len(part))
+    return taker.result()
+
+
+class SourceGuard:
+    """Compares each file's bytes with its staged SHA-256 as the image passes through in order."""
+
+    def __init__(self, extents: Sequence[Extent]) -> None:
+        self._pending = iter([extent for extent in extents if extent.source is not None and extent.length])
+        self._extent = next(self._pending, None)
+        self._digest = hashlib.sha256()
+
+    def update(self, position: int, data: memoryview) -> None:
+        """Take the image's next bytes, which start at `position`.
+
+        Raises:
+            SourceChanged: a file's bytes have another digest.
+        """
+        end = position + len(data)
+        while self._extent is not None and self._extent.offset < end:
+            extent = self._extent
+            stop = extent.offset + extent.length
+            self._digest.update(data[max(0, extent.offset - position) : stop - position])
+            if stop > end:
+                return
+            assert extent.source is not None  # noqa: S101  (only such are pending)
+            if self._digest.hexdigest() != extent.source.sha256:
+                raise SourceChanged(extent.source.path, "has other content")
+            self._extent, self._digest = next(self._pending, None), hashlib.sha256()

@@ -1,0 +1,216 @@
+"""The check of a master before the first blank is used, and of ready-made images, by readers of our own."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from jobs.errors import InvalidImage
+from jobs.manifest import Manifest
+from jobs.mastering.image import ExtentMap, ImageReader, Source
+from jobs.mastering.inspection_iso import Descriptor, Faults, Found, Tree, descriptors
+from jobs.mastering.inspection_records import BLOCK, Read
+from jobs.mastering.inspection_udf import UdfTree, has_udf
+from jobs.mastering.joliet_names import Node, plan
+
+#: Faults named in one message.
+_MOST_FAULTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class IsoSummary:
+    """What a ready-made image holds: `blocks` of 2048 bytes in all, `bytes` of its files."""
+
+    volume_id: str
+    blocks: int
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsoEntry:
+    """A file of a ready-made image; `mtime` in seconds since 1970, `parts` are (offset, length) in bytes."""
+
+    path: str
+    size: int
+    mtime: int
+    parts: tuple[tuple[int, int], ...]
+
+    @property
+    def offset(self) -> int:
+        """Where the content starts; 0 for an empty file."""
+        return self.parts[0][0] if self.parts else 0
+
+    @property
+    def length(self) -> int:
+        """Bytes from there on that belong to the file: all of them, unless it is scattered."""
+        return self.parts[0][1] if self.parts else 0
+
+
+def inspect(image: ExtentMap, manifest: Manifest) -> None:
+    """Read every tree of an image and compare it with the manifest: names, kinds, sizes, times and places.
+
+    Contents are not read: digests are compared when the image passes through.
+
+    Raises:
+        InvalidImage: the image is not what the manifest says; the message names the faults.
+    """
+    faults = Faults(strict=True)
+    _check_extents(image, faults)
+    _check_sources(image, manifest, faults)
+    with ImageReader(image) as reader:
+        volume = descriptors(reader.read, faults)
+        if any(descriptor.blocks != image.blocks for descriptor in volume):
+            faults.add(f"the volume does not have the image's {image.blocks} blocks")
+        trees: list[Tree | UdfTree] = [Tree(one, reader.read, image.size, faults) for one in volume]
+        if [tree.name for tree in trees] != ["Rock Ridge", "Joliet"]:
+            faults.add("the image does not have a tree with Rock Ridge and one of Joliet")
+        udf = has_udf(reader.read)
+        if udf:
+            trees.append(UdfTree(reader.read, image.blocks, faults))
+        root = plan(manifest.entries, udf=udf)
+        places = {extent.place: extent.offset for extent in image.extents if extent.source is not None}
+        for tree in trees:
+            _compare(tree, dict(_paths(root, tree.name)), places, faults)
+    if faults:
+        raise InvalidImage(_listed(faults))
+
+
+def _check_extents(image: ExtentMap, faults: Faults) -> None:
+    for one, following in pairwise(image.extents):
+        if one.offset + one.length > following.offset:
+            faults.add(f"extents overlap at byte {following.offset}")
+    if image.block_size != BLOCK or image.extents[-1].offset + image.extents[-1].length > image.size:
+        faults.add("the extents do not fit the image")
+
+
+def _check_sources(image: ExtentMap, manifest: Manifest, faults: Faults) -> None:
+    """Compare which file each place is read from."""
+    found = {extent.place: extent for extent in image.extents if extent.source is not None}
+    for entry in manifest.entries:
+        if entry.folder:
+            continue
+        extent = found.pop(entry.path, None)
+        source = Source(entry.source, entry.size, entry.mtime_ns, entry.inode, entry.sha256)
+        if extent is None or extent.source != source or extent.length != entry.size:
+            faults.add(f"{entry.path} is not read from the staged file")
+    faults.extend(f"{place} is read, but not in the manifest" for place in found)
+
+
+def _paths(root: Node, tree: str) -> Iterator[tuple[str, Node]]:
+    """Yield every entry with its path in a tree."""
+    pending = [("", root)]
+    while pending:
+        path, folder = pending.pop()
+        for node in folder.children:
+            name = {"Joliet": node.joliet, "UDF": node.udf}.get(tree, node.name)
+            inner = f"{path}/{name}" if path else name
+            yield inner, node
+            if node.folder:
+                pending.append((inner, node))
+
+
+def _compare(tree: Tree | UdfTree, expected: dict[str, Node], places: Mapping[str, int], faults: Faults) -> None:
+    for found in tree.entries():
+        node = expected.pop(found.path, None)
+        if node is None:
+            faults.add(f"{tree.name}: {found.path} is there, but should not be, or only once")
+            continue
+        wrong = _difference(found, node, places)
+        if wrong:
+            faults.add(f"{tree.name}: {found.path} has {wrong}")
+    faults.extend(f"{tree.name}: {path} is missing" for path in expected)
+
+
+def _difference(found: Found, node: Node, places: Mapping[str, int]) -> str:
+    if found.folder is not node.folder:
+        return "another kind"
+    if found.seconds != node.seconds:
+        return f"the time {found.seconds} instead of {node.seconds}"
+    if found.size != node.size:
+        return f"{found.size} bytes instead of {node.size}"
+    if node.size and _joined(found.parts) != ((places.get(node.path), node.size),):
+        return "its content at another place"
+    return ""
+
+
+def _joined(parts: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Join parts that follow each other without a gap."""
+    joined: list[tuple[int, int]] = []
+    for position, size in parts:
+        if joined and sum(joined[-1]) == position:
+            joined[-1] = joined[-1][0], joined[-1][1] + size
+        else:
+            joined.append((position, size))
+    return tuple(joined)
+
+
+def _listed(faults: list[str]) -> str:
+    more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+    return "; ".join(faults[:_MOST_FAULTS] + more)
+
+
+def inspect_iso(path: Path) -> IsoSummary:
+    """Check that a file is an ISO image that can be burnt as it is, and sum up what it holds.
+
+    Raises:
+        InvalidImage: it is none, or not all of it is there.
+    """
+    with _opened(path) as (read, size):
+        volume = _volume(read, size)
+        sizes = [found.size for found in _best(volume, read, size).entries() if not found.folder]
+    return IsoSummary(volume[0].volume_id, size // BLOCK, len(sizes), sum(sizes))
+
+
+def iso_entries(path: Path) -> Iterator[IsoEntry]:
+    """Yield the files of an ISO image as its best tree shows them: Rock Ridge, else Joliet, else ISO 9660.
+
+    Raises:
+        InvalidImage: it is no image, or a folder can't be read.
+    """
+    with _opened(path) as (read, size):
+        for found in _best(_volume(read, size), read, size).entries():
+            if not found.folder:
+                yield IsoEntry(found.path, found.size, found.seconds, _joined(found.parts))
+
+
+def _volume(read: Read, size: int) -> list[Descriptor]:
+    if not size or size % BLOCK:
+        raise InvalidImage(f"{size} bytes are not a whole number of blocks of {BLOCK}")
+    volume = descriptors(read, Faults(strict=False))
+    if volume[0].blocks * BLOCK > size:
+        raise InvalidImage(f"cut short: its volume has {volume[0].blocks} blocks, the file {size // BLOCK}")
+    return volume
+
+
+def _best(volume: list[Descriptor], read: Read, size: int) -> Tree:
+    trees = [Tree(descriptor, read, size, Faults(strict=False)) for descriptor in volume]
+    joliet = next((tree for tree in trees if tree.name == "Joliet"), trees[0])
+    return trees[0] if trees[0].rock_ridge else joliet
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Read, int]]:
+    """Open an image for reading at any position; what goes wrong inside is told with its path."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise InvalidImage(f"{path} can't be opened ({error.strerror})") from error
+    try:
+        yield lambda position, size: os.pread(handle, size, position), _size(handle)
+    except InvalidImage as error:
+        raise InvalidImage(f"{path}: {error}") from error
+    except OSError as error:
+        raise InvalidImage(f"{path} can't be read ({error.strerror})") from error
+    finally:
+        os.close(handle)
+
+
+def _size(handle: int) -> int:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise InvalidImage("it is not a file")
+    return found.st_size

@@ -1,0 +1,106 @@
+"""Keeps laid-out masters on disk, so that all copies of a job, and a job ordered again, are laid out once."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.mastering.image import Checksums, ExtentMap, read_digest, read_figures
+
+_IMAGE = "image.jsonl"
+_CHECKSUMS = "checksums.bin"
+
+
+def master_key(manifest_sha256: str, options: str) -> str:
+    """Name the master that a manifest and the canonical text of its layout options give."""
+    return hashlib.sha256(f"{manifest_sha256}\n{options}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMaster:
+    """A master on disk: the extent map, and what the image must read as."""
+
+    folder: Path
+
+    @property
+    def image_path(self) -> Path:
+        """The file of the extent map, for the burner to read."""
+        return self.folder / _IMAGE
+
+    @property
+    def block_size(self) -> int:
+        """Bytes of a block."""
+        return read_figures(self.image_path)[0]
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the image, padding included."""
+        return read_figures(self.image_path)[1]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the image, padding included."""
+        return self.block_size * self.blocks
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the whole image."""
+        return read_digest(self.folder / _CHECKSUMS)
+
+    def load_image(self) -> ExtentMap:
+        """Read the extent map."""
+        return ExtentMap.load(self.image_path)
+
+    def load_checksums(self) -> Checksums:
+        """Read the checksums."""
+        return Checksums.load(self.folder / _CHECKSUMS)
+
+
+class MasterStore:
+    """A folder of masters, each in a folder named by its key; whole or not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str) -> StoredMaster | None:
+        """Return the master with this key, or nothing."""
+        stored = StoredMaster(self._folder / key)
+        return stored if stored.image_path.is_file() else None
+
+    def put(self, key: str, image: ExtentMap, checksums: Checksums) -> StoredMaster:
+        """Store a master, safe from a power cut; one that is there already stays.
+
+        Raises:
+            OSError: there is no room, or the folder can't be written.
+        """
+        # Private, since masters tell names of files; who lets workers of another user in opens this one folder.
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=self._folder))
+        try:
+            draft.chmod(0o755)
+            image.save(draft / _IMAGE)
+            checksums.save(draft / _CHECKSUMS)
+            _sync(draft)
+            self._publish(draft, self._folder / key)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        _sync(self._folder)
+        return StoredMaster(self._folder / key)
+
+    def _publish(self, draft: Path, master: Path) -> None:
+        try:
+            draft.rename(master)
+        except OSError:
+            # A folder with files in it is never replaced: somebody else was as fast, with the same bytes.
+            if self.get(master.name) is None:
+                raise
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,150 @@
+"""Reading back: a disc is good when every block of it is the master's."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from jobs.errors import MediumDiffers, SourceChanged
+from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ChecksumTaker, ExtentMap, ImageReader
+from jobs.mastering.medium import Family
+from jobs.mastering.progress import ProgressListener, VerifyProgress
+from jobs.mastering.throughput import SpeedMeter
+
+#: Differing chunks kept to be compared block by block; beyond, whole chunks are reported.
+_CHUNKS_KEPT = 256
+#: Places named in a report.
+_PLACES_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A run of blocks that are not the master's, and what lies there."""
+
+    first_block: int
+    blocks: int
+    places: tuple[str, ...]
+
+    def __str__(self) -> str:
+        last = self.first_block + self.blocks - 1
+        where = f"block {last}" if self.blocks == 1 else f"blocks {self.first_block}-{last}"
+        named = ", ".join(self.places[:_PLACES_NAMED])
+        more = f" and {len(self.places) - _PLACES_NAMED} more" if len(self.places) > _PLACES_NAMED else ""
+        return f"{where} ({named}{more})"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What reading a disc back showed."""
+
+    sha256: str
+    bytes_read: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def equal(self) -> bool:
+        """True if every block is the master's."""
+        return not self.differences
+
+
+@dataclass(slots=True)
+class _Comparer:
+    """Compares chunk after chunk as they come in."""
+
+    image: ExtentMap
+    expected: Checksums
+    bad: dict[int, bytes | None] = field(default_factory=dict)
+    chunk: int = 0
+
+    def take(self, data: memoryview) -> None:
+        """Compare the next whole chunk; the last one may be shorter."""
+        if zlib.crc32(data) != self.expected.chunks[self.chunk]:
+            self.bad[self.chunk] = bytes(data) if len(self.bad) < _CHUNKS_KEPT else None
+        self.chunk += 1
+
+
+def compare(
+    pieces: Iterable[bytes], image: ExtentMap, expected: Checksums, listener: ProgressListener, family: Family
+) -> Comparison:
+    """Read a disc back and compare it with its master, block by block.
+
+    `pieces` are the disc's bytes in order; `listener` hears VerifyProgress in blocks.
+
+    Raises:
+        MediumDiffers: a block can't be read, or the disc ends early.
+    """
+    taker, comparer = ChecksumTaker(image.block_size), _Comparer(image, expected)
+    meter = SpeedMeter(family.speed_1x)
+    done = 0
+    for chunk in _chunks(pieces, CHUNK_BLOCKS * image.block_size, image.size):
+        taker.update(chunk)
+        comparer.take(chunk)
+        done += len(chunk)
+        if meter.is_due(done) or done == image.size:
+            listener.notify(VerifyProgress(done // image.block_size, image.blocks, meter.speed_x(done)))
+    if done < image.size:
+        message = f"the disc ends after {done} of {image.size} bytes"
+        raise MediumDiffers(message)
+    sha256 = taker.result().sha256
+    differences = tuple(_name_differences(image, comparer.bad))
+    if sha256 != expected.sha256 and not differences:
+        differences = (Difference(0, image.blocks, ("(digest of the whole image)",)),)
+    return Comparison(sha256, done, differences)
+
+
+def describe(differences: tuple[Difference, ...]) -> str:
+    """Say in one sentence what differs."""
+    named = "; ".join(str(difference) for difference in differences[:_PLACES_NAMED])
+    more = f"; and {len(differences) - _PLACES_NAMED} more ranges" if len(differences) > _PLACES_NAMED else ""
+    return f"the disc differs from its master in {named}{more}"
+
+
+def _chunks(pieces: Iterable[bytes], size: int, total: int) -> Iterator[memoryview]:
+    """Cut pieces of any size into chunks, at most `total` bytes of them."""
+    rest = b""
+    left = total
+    for piece in pieces:
+        data = memoryview(rest + piece if rest else piece)[:left]
+        whole = len(data) if len(data) == left else len(data) // size * size
+        for start in range(0, whole, size):
+            yield data[start : min(start + size, whole)]
+        rest = bytes(data[whole:])
+        left -= whole
+        if left == 0:
+            return
+    if rest:
+        yield memoryview(rest)
+
+
+def _name_differences(image: ExtentMap, bad: dict[int, bytes | None]) -> Iterator[Difference]:
+    first, count = -1, 0
+    for block in _bad_blocks(image, bad):
+        if block == first + count:
+            count += 1
+            continue
+        if count:
+            yield Difference(first, count, tuple(image.places(first, count)))
+        first, count = block, 1
+    if count:
+        yield Difference(first, count, tuple(image.places(first, count)))
+
+
+def _bad_blocks(image: ExtentMap, bad: dict[int, bytes | None]) -> Iterator[int]:
+    """Narrow bad chunks down to blocks where the master can still be read."""
+    with ImageReader(image) as reader:
+        for chunk, found in sorted(bad.items()):
+            first = chunk * CHUNK_BLOCKS
+            blocks = range(first, min(first + CHUNK_BLOCKS, image.blocks))
+            yield from _differing(reader, blocks, found) if found is not None else blocks
+
+
+def _differing(reader: ImageReader, blocks: range, found: bytes) -> Iterable[int]:
+    size = reader.image.block_size
+    try:
+        wanted = reader.read(blocks.start * size, len(found))
+    except SourceChanged:
+        return blocks
+    return [
+        block
+        for index, block in enumerate(blocks)
+        if wanted[index * size : (index + 1) * size] != found[index * size : (index + 1) * size]
+    ]

@@ -1,0 +1,97 @@
+"""What can be ordered: content, and how it is to be burnt; every fault of it at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from jobs.errors import OrderError
+from jobs.mastering.medium import requested_medium
+from models.vocabulary import Nonblank, StageMode
+
+MOST_COPIES = 100_000
+
+
+class ContentKind(StrEnum):
+    """How the content of an order is given."""
+
+    DATA = "data"  #: files and folders
+    IMAGE = "image"  #: a ready-made ISO
+    MANIFEST = "manifest"  #: a JSON manifest file
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What goes on the disc. `volume_id` and `title` default to what the sources suggest."""
+
+    kind: ContentKind
+    paths: tuple[Path, ...]
+    volume_id: str = ""
+    title: str = ""
+
+
+def data_disc(*paths: str | Path, volume_id: str = "", title: str = "") -> Content:
+    """Order files and folders; a folder gives its content to the disc's root, several are merged."""
+    return Content(ContentKind.DATA, tuple(map(Path, paths)), volume_id, title)
+
+
+def image_disc(path: str | Path, *, title: str = "") -> Content:
+    """Order a ready-made ISO, burnt bit for bit."""
+    return Content(ContentKind.IMAGE, (Path(path),), title=title)
+
+
+def manifest_disc(path: str | Path, *, volume_id: str = "", title: str = "") -> Content:
+    """Order what a JSON manifest file lists."""
+    return Content(ContentKind.MANIFEST, (Path(path),), volume_id, title)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an order is to be carried out.
+
+    `medium` is a kind or a family; empty: the smallest family that fits. `speed` is in multiples of 1x, None for
+    the fastest. `max_spoiled` defaults to 3 or a tenth of the copies, whichever is more. `key` makes a submit
+    repeatable: the same key again gives the same job.
+    """
+
+    copies: int = 1
+    medium: str = ""
+    priority: int = 5
+    speed: float | None = None
+    simulate: bool = False
+    verify: bool = True
+    nonblank: Nonblank = Nonblank.REJECT
+    stage: StageMode = StageMode.REFERENCE
+    client: str = ""
+    key: str | None = None
+    max_spoiled: int | None = None
+
+    @property
+    def spoiled_limit(self) -> int:
+        """Spoiled discs until the job waits for a decision."""
+        return self.max_spoiled if self.max_spoiled is not None else max(3, self.copies // 10)
+
+    def faults(self) -> list[str]:
+        """Name everything that is wrong with these options."""
+        return list(self._faults())
+
+    def _faults(self) -> Iterator[str]:
+        if not 1 <= self.copies <= MOST_COPIES:
+            yield f"{self.copies} copies can't be made; order 1 to {MOST_COPIES:,}"
+        if not 0 <= self.priority <= 9:  # noqa: PLR2004
+            yield f"priority {self.priority} is outside 0 to 9 (9 is first)"
+        if self.speed is not None and not self.speed > 0:
+            yield f"speed {self.speed} is not above 0"
+        if self.max_spoiled is not None and self.max_spoiled < 1:
+            yield f"--max-spoiled {self.max_spoiled} is below 1"
+        if self.nonblank is Nonblank.APPEND:
+            yield "appending a session to a used medium is not available; order --nonblank reject or blank"
+        if len(self.client) > 64 or not self.client.isprintable():  # noqa: PLR2004
+            yield "the client's name must be at most 64 printable characters"
+        if self.key is not None and not (0 < len(self.key) <= 200 and self.key.isprintable()):  # noqa: PLR2004
+            yield "the key must be 1 to 200 printable characters"
+        if self.medium:
+            try:
+                requested_medium(self.medium)
+            except OrderError as error:
+                yield error.message

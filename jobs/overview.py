@@ -1,0 +1,338 @@
+"""What is shown: read-only documents, whose keys are a contract."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from jobs.errors import NotFound, OrderError
+from models.attempt import Attempt
+from models.event import Event
+from models.job import Copy, Job
+from models.manifest import Manifest, ManifestEntry
+from models.recorder import Recorder
+from models.vocabulary import Condition, CopyState, Intent, JobState, Outcome, Stage
+
+Document = dict[str, object]
+
+#: Share of an attempt's work that each stage stands for: a disc is written, then read.
+_WRITTEN, _VERIFIED = 0.5, 0.5
+
+
+def job_document(db: Session, job_id: str) -> Document:
+    """Describe a job and every attempt to make its discs.
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = find_job(db, job_id)
+    attempts = db.scalars(select(Attempt).where(Attempt.job_id == job.id).order_by(Attempt.id)).all()
+    return {**_summaries(db, [job])[0], "discs": _attempt_documents(db, attempts)}
+
+
+def find_job(db: Session, job_id: str) -> Job:
+    """Return a job.
+
+    Raises:
+        NotFound: no such job.
+    """
+    job = db.get(Job, job_id)
+    if job is None:
+        message = f"no job {job_id}; `discmill jobs` lists them"
+        raise NotFound(message)
+    return job
+
+
+def job_documents(db: Session, state: str | None = None, limit: int = 50) -> list[Document]:
+    """Describe jobs, the newest first.
+
+    Raises:
+        OrderError: the state is no word for one.
+    """
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if state is not None:
+        if state not in {str(word) for word in JobState}:
+            message = f"unknown state {state!r}; choose one of {', '.join(JobState)}"
+            raise OrderError(message)
+        query = query.where(Job.state == state)
+    return _summaries(db, db.scalars(query).all())
+
+
+def attempt_document(db: Session, attempt_id: str) -> Document:
+    """Describe one attempt.
+
+    Raises:
+        NotFound: no such attempt.
+    """
+    attempt = db.get(Attempt, attempt_id)
+    if attempt is None:
+        message = f"no attempt {attempt_id}"
+        raise NotFound(message)
+    return _attempt_documents(db, [attempt])[0]
+
+
+def disc_documents(db: Session, job: str | None = None, recorder: str | None = None) -> list[Document]:
+    """Describe every attempt that touched a disc."""
+    query = select(Attempt).where(Attempt.medium_id.is_not(None)).order_by(Attempt.id)
+    query = query.where(or_(Attempt.outcome.is_(None), Attempt.outcome != Outcome.UNUSED))
+    if job is not None:
+        query = query.where(Attempt.job_id == find_job(db, job).id)
+    if recorder is not None:
+        query = query.where(Attempt.recorder == recorder)
+    return _attempt_documents(db, db.scalars(query).all())
+
+
+def discs_in_trays(db: Session, job: str) -> int:
+    """Count a job's discs that have their verdict and have not left their recorders yet."""
+    discs = [Outcome.GOOD, Outcome.SPOILED, Outcome.SURPLUS]
+    query = select(func.count()).where(
+        Attempt.job_id == job, Attempt.outcome.in_(discs), Attempt.medium_id.is_not(None), Attempt.ejected.is_(None)
+    )
+    return db.scalar(query) or 0
+
+
+def recorder_documents(db: Session) -> list[Document]:
+    """Describe the rig."""
+    recorders = db.scalars(select(Recorder).order_by(Recorder.name)).all()
+    unsettled = {row.recorder: row for row in db.scalars(select(Attempt).where(Attempt.outcome.is_(None)))}
+    counts = _outcomes_by_recorder(db)
+    return [_recorder_document(recorder, unsettled.get(recorder.name), counts) for recorder in recorders]
+
+
+def event_documents(
+    db: Session, job: str | None = None, after: int = 0, limit: int = 1000
+) -> list[tuple[int, Document]]:
+    """Describe what happened after event number `after`, oldest first, each with its number."""
+    query = select(Event).where(Event.id > after).order_by(Event.id).limit(limit)
+    if job is not None:
+        query = query.where(Event.job_id == job)
+    return [(event.id, _event_document(event)) for event in db.scalars(query)]
+
+
+def newest_event(db: Session) -> int:
+    """Return the number of the newest event, 0 if there is none."""
+    return db.scalar(select(func.max(Event.id))) or 0
+
+
+def find_documents(db: Session, what: str) -> list[Document]:
+    """Find the jobs and discs that hold a file, by its name, its place or its SHA-256."""
+    digest = what.lower()
+    is_digest = len(digest) == 64 and all(letter in "0123456789abcdef" for letter in digest)  # noqa: PLR2004
+    name = what.rpartition("/")[2]
+    match = ManifestEntry.sha256 == digest if is_digest else ManifestEntry.name == name
+    query = (
+        select(ManifestEntry, Job)
+        .join(Job, Job.manifest_id == ManifestEntry.manifest_id)
+        .where(match)
+        .order_by(Job.id, ManifestEntry.position)
+    )
+    if "/" in what and not is_digest:
+        query = query.where(ManifestEntry.path == what.strip("/"))
+    rows = db.execute(query).all()
+    discs = _discs_of(db, {job.id for _, job in rows})
+    return [_find_document(entry, job, discs.get(job.id, [])) for entry, job in rows]
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _summaries(db: Session, jobs: Sequence[Job]) -> list[Document]:
+    ids = [job.id for job in jobs]
+    copies = _grouped(
+        db, select(Copy.job_id, Copy.state, func.count()).where(Copy.job_id.in_(ids)).group_by(Copy.job_id, Copy.state)
+    )
+    outcomes = _grouped(
+        db,
+        select(Attempt.job_id, Attempt.outcome, func.count())
+        .where(Attempt.job_id.in_(ids))
+        .group_by(Attempt.job_id, Attempt.outcome),
+    )
+    under_way = _work_under_way(db, ids)
+    manifests = {
+        row.id: row for row in db.scalars(select(Manifest).where(Manifest.id.in_([job.manifest_id for job in jobs])))
+    }
+    return [
+        _job_document(
+            job,
+            copies.get(job.id, Counter()),
+            outcomes.get(job.id, Counter()),
+            under_way.get(job.id, 0.0),
+            manifests[job.manifest_id],
+        )
+        for job in jobs
+    ]
+
+
+def _job_document(
+    job: Job, copies: "Counter[object]", outcomes: "Counter[object]", under_way: float, manifest: Manifest
+) -> Document:
+    active = copies[CopyState.ASSIGNED] + copies[CopyState.ACTIVE]
+    return {
+        "job": job.id,
+        "state": job.state,
+        "cancelling": job.cancel_requested and not job.state.is_final,
+        "reason": job.reason,
+        "title": job.title,
+        "client": job.client,
+        "format": job.format,
+        "medium": job.medium,
+        "copies": job.copies,
+        "good": outcomes[Outcome.GOOD],
+        "spoiled": outcomes[Outcome.SPOILED],
+        "surplus": outcomes[Outcome.SURPLUS],
+        "queued": copies[CopyState.QUEUED],
+        "active": active,
+        "priority": job.priority,
+        "progress": round(min(1.0, (copies[CopyState.DONE] + under_way) / job.copies), 4),
+        "created": stamp(job.created),
+        "finished": stamp(job.finished),
+        "manifest": {
+            "sha256": manifest.sha256,
+            "entries": manifest.entries,
+            "bytes": manifest.bytes,
+            "blocks": job.blocks,
+        },
+        "image_sha256": job.image_sha256,
+    }
+
+
+def _attempt_documents(db: Session, attempts: Sequence[Attempt]) -> list[Document]:
+    numbers = dict(
+        db.execute(select(Copy.id, Copy.number).where(Copy.id.in_({attempt.copy_id for attempt in attempts}))).all()
+    )
+    return [_attempt_document(attempt, numbers[attempt.copy_id]) for attempt in attempts]
+
+
+def _attempt_document(attempt: Attempt, copy: int) -> Document:
+    error = {"code": attempt.error_code, "message": attempt.error_message, "remedy": attempt.error_remedy}
+    return {
+        "attempt": attempt.id,
+        "copy": copy,
+        "job": attempt.job_id,
+        "recorder": attempt.recorder,
+        "stage": attempt.stage,
+        "outcome": attempt.outcome,
+        "verified": attempt.verified,
+        "medium": attempt.medium_kind,
+        "medium_id": attempt.medium_id,
+        "blocks_done": attempt.blocks_done,
+        "blocks_total": attempt.blocks_total,
+        "speed_x": attempt.speed_x,
+        "started": stamp(attempt.started),
+        "finished": stamp(attempt.finished),
+        "image_sha256": attempt.image_sha256,
+        "path": attempt.path,
+        "error": error if attempt.error_code else None,
+    }
+
+
+def shown_state(recorder: Recorder) -> str:
+    """Say in one word how a recorder is: gone first, then what a person decided or must do, then what it does."""
+    if recorder.condition is Condition.OFFLINE:
+        return Condition.OFFLINE
+    if recorder.condition in {Condition.BUSY, Condition.RECOVERING}:
+        return recorder.condition
+    if recorder.intent is not Intent.ENABLED:
+        return recorder.intent
+    return Condition.ATTENTION if recorder.attention is not None else recorder.condition
+
+
+def _recorder_document(recorder: Recorder, attempt: Attempt | None, counts: dict[str, "Counter[object]"]) -> Document:
+    medium = {
+        "kind": recorder.medium_kind,
+        "status": recorder.medium_status,
+        "free_blocks": recorder.medium_free_blocks,
+    }
+    mine = counts.get(recorder.name, Counter())
+    return {
+        "name": recorder.name,
+        "uri": recorder.uri,
+        "host": recorder.host,
+        "vendor": recorder.vendor,
+        "product": recorder.product,
+        "serial": recorder.serial,
+        "intent": recorder.intent,
+        "condition": recorder.condition,
+        "state": shown_state(recorder),
+        "medium": medium if recorder.medium_kind else None,
+        "attempt": attempt.id if attempt else None,
+        "progress": round(_share(attempt.stage, attempt.blocks_done, attempt.blocks_total), 4) if attempt else None,
+        "good": mine[Outcome.GOOD],
+        "spoiled": mine[Outcome.SPOILED],
+        "message": recorder.attention or recorder.message,
+    }
+
+
+def _event_document(event: Event) -> Document:
+    return {
+        "at": stamp(event.at),
+        "kind": event.kind,
+        "job": event.job_id,
+        "copy": event.copy,
+        "attempt": event.attempt_id,
+        "recorder": event.recorder,
+        "data": event.data,
+    }
+
+
+def _find_document(entry: ManifestEntry, job: Job, discs: list[tuple[str, Outcome | None]]) -> Document:
+    return {
+        "path": entry.path,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "job": job.id,
+        "title": job.title,
+        "discs": [attempt for attempt, _ in discs],
+        "good": sum(outcome is Outcome.GOOD for _, outcome in discs),
+    }
+
+
+def _discs_of(db: Session, jobs: Iterable[str]) -> dict[str, list[tuple[str, Outcome | None]]]:
+    query = select(Attempt.job_id, Attempt.id, Attempt.outcome).where(
+        Attempt.job_id.in_(list(jobs)), Attempt.outcome.in_([Outcome.GOOD, Outcome.SURPLUS])
+    )
+    found: dict[str, list[tuple[str, Outcome | None]]] = {}
+    for job, attempt, outcome in db.execute(query.order_by(Attempt.id)).all():
+        found.setdefault(job, []).append((attempt, outcome))
+    return found
+
+
+def _work_under_way(db: Session, jobs: Sequence[str]) -> dict[str, float]:
+    """Sum up, in discs, what unsettled attempts have done."""
+    query = select(Attempt.job_id, Attempt.stage, Attempt.blocks_done, Attempt.blocks_total).where(
+        Attempt.job_id.in_(jobs), Attempt.outcome.is_(None)
+    )
+    sums: dict[str, float] = {}
+    for job, stage, done, total in db.execute(query).all():
+        sums[job] = sums.get(job, 0.0) + _share(stage, done, total)
+    return sums
+
+
+def _share(stage: Stage, done: int, total: int) -> float:
+    fraction = done / total if total else 0.0
+    match stage:
+        case Stage.WRITING:
+            return _WRITTEN * fraction
+        case Stage.CLOSING:
+            return _WRITTEN
+        case Stage.VERIFYING:
+            return _WRITTEN + _VERIFIED * fraction
+        case _:
+            return 0.0
+
+
+def _outcomes_by_recorder(db: Session) -> dict[str, "Counter[object]"]:
+    return _grouped(
+        db, select(Attempt.recorder, Attempt.outcome, func.count()).group_by(Attempt.recorder, Attempt.outcome)
+    )
+
+
+def _grouped(db: Session, query: object) -> dict[str, "Counter[object]"]:
+    found: dict[str, Counter[object]] = {}
+    for key, word, count in db.execute(query).all():  # type: ignore[call-overload]
+        found.setdefault(key, Counter())[word] = count
+    return found

@@ -1,0 +1,61 @@
+"""The job's state as it follows from its copies, and the journal."""
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session
+
+from models.base import now
+from models.event import Event
+from models.job import Copy, Job
+from models.vocabulary import CopyState, JobState
+
+
+def journal(  # noqa: PLR0913  (what an event may belong to)
+    db: Session,
+    kind: str,
+    *,
+    job: str | None = None,
+    copy: int | None = None,
+    attempt: str | None = None,
+    recorder: str | None = None,
+    **data: object,
+) -> None:
+    """Note that something happened, in the transaction in which it happens."""
+    db.add(Event(kind=kind, job_id=job, copy=copy, attempt_id=attempt, recorder=recorder, data=data))
+
+
+def roll_up(db: Session, job: Job) -> None:
+    """Derive a job's state from its copies."""
+    db.flush()
+    state = _derived(job, _states_of_copies(db, job.id))
+    if state is job.state:
+        return
+    job.state = state
+    job.finished = now() if state.is_final else None
+    journal(db, f"job-{state}", job=job.id, reason=job.reason)
+
+
+def _states_of_copies(db: Session, job: str) -> set[CopyState]:
+    """Find the states a job's copies are in: one index seek each, however many copies there are."""
+    seeks = [exists().where(Copy.job_id == job, Copy.state == state) for state in CopyState]
+    found = db.execute(select(*seeks)).one()
+    return {state for state, present in zip(CopyState, found, strict=True) if present}
+
+
+def _derived(job: Job, states: set[CopyState]) -> JobState:
+    under_way = states & {CopyState.ACTIVE, CopyState.ASSIGNED}
+    if states == {CopyState.DONE}:
+        return JobState.COMPLETED
+    if job.cancel_requested:
+        return JobState.ACTIVE if under_way else JobState.CANCELLED
+    if job.reason is not None and not under_way:
+        return JobState.WAITING
+    return JobState.ACTIVE if under_way or CopyState.DONE in states else JobState.QUEUED
+
+
+def hold(db: Session, job: Job, reason: str) -> None:
+    """Assign nothing more of a job until somebody decides; what is under way goes on."""
+    if job.reason is None:
+        job.reason = reason
+        journal(db, "job-held", job=job.id, reason=reason)
+    db.flush()
+    db.execute(update(Copy).where(Copy.job_id == job.id, Copy.state == CopyState.QUEUED).values(held=True))

@@ -1,0 +1,223 @@
+"""Which copy goes to which recorder; may be run by anyone at any time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from jobs.errors import DiscFull, Remedy
+from jobs.lifecycle import move
+from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus, requested_medium
+from jobs.rollup import journal, roll_up
+from models.attempt import Attempt
+from models.base import now
+from models.database import Database
+from models.job import WAITS_FOR_A_RECORDER, Copy, Job
+from models.recorder import Recorder
+from models.vocabulary import Condition, CopyState, Intent, Nonblank
+
+#: Recorders that grab the same copy at one moment: how often the loser looks again before it leaves it to the tick.
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A copy promised to a recorder; its worker still has to be told."""
+
+    attempt: str
+    recorder: str
+
+
+Ring = Callable[[Assignment], object]
+
+
+def media_class(medium: MediumKind | Family, blocks: int, nonblank: Nonblank) -> str:
+    """Name the class of media an order needs: what was asked for, the smallest usual size, the policy.
+
+    It is the prefix of the index that assignment reads, so that its cost does not grow with the queue.
+
+    Raises:
+        DiscFull: no medium of that kind or family is large enough.
+    """
+    family = medium if isinstance(medium, Family) else medium.family
+    limit = medium.capacity if isinstance(medium, MediumKind) else family.sizes[-1]
+    fitting = [size for size in family.sizes if blocks <= size <= limit]
+    if blocks > limit:
+        message = f"{blocks} blocks do not fit on a {medium} ({limit} blocks of 2048 bytes)"
+        raise DiscFull(message)
+    return f"{medium}/{min(fitting, default=limit)}/{nonblank}"
+
+
+def smallest_family(blocks: int) -> Family:
+    """Choose the smallest family of media that holds so many blocks.
+
+    Raises:
+        DiscFull: none does.
+    """
+    for family in Family:
+        if blocks <= family.sizes[-1]:
+            return family
+    message = f"{blocks} blocks of 2048 bytes do not fit on any medium; the largest holds {Family.BD.sizes[-1]}"
+    raise DiscFull(message)
+
+
+def classes_for(info: MediumInfo) -> list[str]:
+    """List the classes of media that this very medium can serve."""
+    policies = [Nonblank.REJECT, Nonblank.APPEND, Nonblank.BLANK]
+    free = info.free_blocks
+    if info.used:
+        policies = [Nonblank.BLANK] if info.kind.is_rewritable else []
+        free = info.capacity
+    elif info.status is MediumStatus.COMPLETE:
+        policies = []
+    sizes = {size for size in info.kind.family.sizes if size <= free}
+    sizes |= {info.kind.capacity} if info.kind.capacity <= free else set()
+    return [
+        f"{medium}/{size}/{policy}"
+        for medium in (info.kind, info.kind.family)
+        for size in sorted(sizes)
+        for policy in policies
+    ]
+
+
+def suits(job: Job, info: MediumInfo) -> bool:
+    """Say whether a medium can take this job's disc."""
+    return media_class(requested_medium(job.medium), job.blocks, job.nonblank) in classes_for(info)
+
+
+def fresh(kind: MediumKind) -> MediumInfo:
+    """Describe an ordinary blank of this kind."""
+    return MediumInfo(kind, MediumStatus.BLANK, kind.capacity, kind.capacity)
+
+
+def demand(db: Session, recorder: str, kinds: Sequence[MediumKind]) -> MediumKind | None:
+    """Choose the kind of blank that the next queued copy for this recorder needs, among those in stock."""
+    best: tuple[int, int] | None = None
+    chosen = None
+    for kind in kinds:
+        copy = next_copy(db, recorder, classes_for(fresh(kind)))
+        if copy is not None and (best is None or (-copy.priority, copy.id) < best):
+            best, chosen = (-copy.priority, copy.id), kind
+    return chosen
+
+
+def next_copy(db: Session, recorder: str, classes: Iterable[str]) -> Copy | None:
+    """Find the queued copy that is next for a recorder: highest priority, then oldest."""
+    wanted = sorted(set(classes) & _queued_classes(db))
+    found = [copy for name in wanted if (copy := db.scalar(_next_of_class(recorder, name))) is not None]
+    return min(found, key=lambda copy: (-copy.priority, copy.id), default=None)
+
+
+#: Steps from class to class through the index: one seek a class, however long the queue.
+_QUEUED_CLASSES = text(f"""
+    WITH RECURSIVE present(media_class) AS (
+        SELECT min(media_class) FROM copy WHERE {WAITS_FOR_A_RECORDER}
+        UNION ALL
+        SELECT (SELECT min(copy.media_class) FROM copy
+                WHERE {WAITS_FOR_A_RECORDER} AND copy.media_class > present.media_class)
+        FROM present WHERE present.media_class IS NOT NULL
+    )
+    SELECT media_class FROM present WHERE media_class IS NOT NULL
+""")  # noqa: S608  (made of a constant of ours)
+
+
+def _queued_classes(db: Session) -> set[str]:
+    return set(db.scalars(_QUEUED_CLASSES))
+
+
+def _next_of_class(recorder: str, name: str) -> Select[Copy]:
+    avoided = exists().where(
+        Attempt.copy_id == Copy.id,
+        Attempt.recorder == recorder,
+        Attempt.error_remedy == Remedy.USE_OTHER_RECORDER,
+        Recorder.name == recorder,
+        or_(Recorder.cleared.is_(None), Attempt.finished > Recorder.cleared),
+    )
+    return (
+        select(Copy)
+        .where(Copy.media_class == name, text(WAITS_FOR_A_RECORDER))
+        .where(or_(Copy.not_before.is_(None), Copy.not_before <= now()), ~avoided)
+        .order_by(Copy.priority.desc(), Copy.id)
+        .limit(1)
+    )
+
+
+def assign(database: Database, ring: Ring) -> list[Assignment]:
+    """Give every ready recorder its next copy, each in a transaction of its own; commit, then ring."""
+    with database.read() as db:
+        ready = db.scalars(select(Recorder.name).where(*_is_ready()).order_by(Recorder.name)).all()
+    made = []
+    for name in ready:
+        assignment = assign_to(database, name)
+        if assignment is not None:
+            made.append(assignment)
+            ring(assignment)
+    return made
+
+
+def assign_to(database: Database, recorder: str) -> Assignment | None:
+    """Promise the next copy to one recorder, or find nothing to do. A conflict means somebody else did it."""
+    for _ in range(_TRIES):
+        try:
+            with database.write() as db:
+                found, assignment = _assign_once(db, recorder)
+        except IntegrityError:
+            return None
+        if not found or assignment is not None:
+            return assignment
+    return None
+
+
+def _is_ready() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Recorder.condition == Condition.READY,
+        Recorder.intent == Intent.ENABLED,
+        Recorder.attention.is_(None),
+    )
+
+
+def _assign_once(db: Session, name: str) -> tuple[bool, Assignment | None]:
+    """Return whether a copy was found, and the assignment if it was ours to take."""
+    recorder = db.scalar(
+        select(Recorder).where(Recorder.name == name, *_is_ready()).with_for_update(skip_locked=True)
+    )
+    unsettled = select(Attempt.id).where(Attempt.recorder == name, Attempt.outcome.is_(None))
+    if recorder is None or db.scalar(unsettled) is not None:
+        return False, None
+    info = medium_of(recorder)
+    candidate = next_copy(db, name, classes_for(info)) if info is not None else None
+    if candidate is None:
+        return False, None
+    job = db.scalar(select(Job).where(Job.id == candidate.job_id).with_for_update())
+    copy = db.scalar(
+        select(Copy)
+        .where(Copy.id == candidate.id, Copy.state == CopyState.QUEUED, ~Copy.held)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    if job is None or copy is None or job.cancel_requested:
+        return True, None
+    return True, _promise(db, recorder, job, copy)
+
+
+def _promise(db: Session, recorder: Recorder, job: Job, copy: Copy) -> Assignment:
+    attempt = Attempt(job_id=job.id, copy_id=copy.id, recorder=recorder.name, blocks_total=job.blocks)
+    attempt.medium_kind = recorder.medium_kind
+    db.add(attempt)
+    move(copy, CopyState.ASSIGNED)
+    db.flush()
+    roll_up(db, job)
+    journal(db, "assigned", job=job.id, copy=copy.number, attempt=attempt.id, recorder=recorder.name)
+    return Assignment(attempt.id, recorder.name)
+
+
+def medium_of(recorder: Recorder) -> MediumInfo | None:
+    """Return the medium that a recorder's row tells of."""
+    if recorder.medium_kind is None or recorder.medium_status is None:
+        return None
+    kind = MediumKind(recorder.medium_kind)
+    free = recorder.medium_free_blocks or 0
+    capacity = max(free, recorder.medium_capacity or kind.capacity)
+    return MediumInfo(kind, MediumStatus(recorder.medium_status), capacity, free, used=recorder.medium_used)

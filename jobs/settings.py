@@ -1,0 +1,178 @@
+"""What an installation is told: the environment over `discmill.toml` over defaults. Nothing else reads either."""
+
+import hashlib
+import os
+import socket
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from jobs.errors import Faults
+
+#: Bytes a Unix socket's path may have, with room for the NUL (unix(7)).
+_SOCKET_PATH = 100
+RECORDER_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+
+
+def _machine_id() -> str:
+    """Name this machine: what systemd minted (machine-id(5)), hashed as that page asks, else the host name."""
+    try:
+        text = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except OSError:
+        text = ""
+    return hashlib.sha256(f"discmill {text or socket.gethostname()}".encode()).hexdigest()[:32]
+
+
+class RecorderSetting(BaseModel):
+    """One recorder of the rig, a `[[recorder]]` of `discmill.toml`."""
+
+    name: str = Field(pattern=RECORDER_NAME)
+    uri: str
+
+
+class Settings(BaseSettings):
+    """All settings, as `DISCMILL_<NAME>` or as a key of `discmill.toml`."""
+
+    model_config = SettingsConfigDict(env_prefix="DISCMILL_", extra="forbid", env_ignore_empty=True)
+
+    home: Path = Field(default_factory=lambda: user_data_path("discmill"), description="database, store, evidence")
+    database_url: str = Field(default="", description="default: SQLite in the home")
+    broker_url: str = Field(default="", description="default: the embedded Redis of the home")
+    content_roots: Annotated[list[Path], NoDecode] = Field(
+        default_factory=lambda: [Path.home(), Path.cwd()],
+        description=f"folders that content may be read from, separated by '{os.pathsep}'",
+    )
+    client: str = Field(default="local", description="who submits, where --client does not say")
+    machine_id: str = Field(default_factory=_machine_id, description="tells hosts apart")
+    host: str = Field(default_factory=socket.gethostname, description="how this host is shown")
+    redis_server: Path | None = Field(default=None, description="the embedded Redis server's program")
+
+    lease: float = Field(default=30, gt=0, description="seconds without a heartbeat until a worker counts as gone")
+    heartbeat: float = Field(default=5, gt=0, description="seconds between heartbeats")
+    tick: float = Field(default=1, gt=0, description="seconds between the dispatcher's rounds")
+    watch: float = Field(default=0.5, gt=0, description="seconds between looks at an idle drive's medium")
+    stall_after: float = Field(default=120, gt=0, description="seconds without progress until a burn counts as stalled")
+    replace_after: float | None = Field(
+        default=None, gt=0, description="seconds until the disc of a host that is gone is ordered anew; default: never"
+    )
+    quarantine_after: int = Field(default=3, ge=1, description="spoiled discs in a row until a recorder is set aside")
+    back_off: float = Field(default=1, ge=0, description="seconds before a failed copy is tried again, doubling")
+
+    flower_port: int = Field(default=0, ge=0, le=65535, description="0: any free port")
+    flower_address: str = Field(default="127.0.0.1", description="where Flower listens")
+    flower_user: str = "discmill"
+    flower_password: SecretStr | None = Field(default=None, description="needed where Flower is not on loopback")
+    recorder: list[RecorderSetting] = Field(default_factory=list, description="the rig's recorders")
+
+    @field_validator("content_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split(os.pathsep) if isinstance(value, str) else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("content_roots", mode="after")
+    @classmethod
+    def _real(cls, value: list[Path]) -> list[Path]:
+        return [root.expanduser().resolve() for root in value]
+
+    @model_validator(mode="after")
+    def _defaults_of_the_home(self) -> "Settings":
+        self.database_url = self.database_url or f"sqlite:///{self.home / 'discmill.db'}"
+        self.broker_url = self.broker_url or f"redis+socket://{quote(str(self.redis_socket))}?virtual_host=0"
+        try:
+            make_url(self.database_url)
+        except ArgumentError as error:
+            raise ValueError(f"database_url: {error}") from error
+        if self.lease < 2 * self.heartbeat:
+            raise ValueError("lease must be at least two heartbeats")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the signature is pydantic's)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let arguments rule over the environment, and that over the file."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_toml_file()))
+
+    @property
+    def store(self) -> Path:
+        """Staged content and masters; the same path on every host."""
+        return self.home / "store"
+
+    @property
+    def evidence(self) -> Path:
+        """Plan, progress and evidence of each burn; this host's own."""
+        return self.home / "evidence"
+
+    @property
+    def redis_socket(self) -> Path:
+        """The embedded Redis server's socket; elsewhere when the home's path is too long for one."""
+        inside = self.home / "run" / "redis.sock"
+        if len(os.fsencode(inside)) < _SOCKET_PATH:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path("/tmp") / f"discmill-{os.getuid()}-{digest}" / "redis.sock"  # noqa: S108  (made private: embedded)
+
+    @property
+    def is_embedded(self) -> bool:
+        """True if this is one box with everything in the home."""
+        return self.database_url == f"sqlite:///{self.home / 'discmill.db'}"
+
+
+def _toml_file() -> Path | None:
+    """Find the file: the one named, the one here, or the one in the home."""
+    named = os.environ.get("DISCMILL_CONFIG")
+    if named:
+        return Path(named)
+    home = os.environ.get("DISCMILL_HOME")
+    places = [Path("discmill.toml"), Path(home or user_data_path("discmill")) / "discmill.toml"]
+    return next((place for place in places if place.is_file()), None)
+
+
+def load_settings(**given: object) -> Settings:
+    """Read the settings; `given` rules over environment and file, None values are left out.
+
+    Raises:
+        Faults: every fault of the configuration.
+    """
+    try:
+        return Settings.model_validate({key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
+        raise Faults("the configuration has faults", faults) from error
+
+
+def subprocess_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for this project's own programs: what was inherited, with these settings made explicit."""
+    named = {name: _as_text(getattr(settings, name)) for name in Settings.model_fields if name != "recorder"}
+    return {**os.environ, **{f"DISCMILL_{name.upper()}": text for name, text in named.items()}}
+
+
+def _as_text(value: object) -> str:
+    """Write a value as the environment holds it; empty stands for "not set"."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, list):
+        return os.pathsep.join(map(str, value))
+    return "" if value is None else str(value)

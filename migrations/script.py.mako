@@ -1,0 +1,27 @@
+"""${message}.
+
+Revision ${up_revision}, after ${down_revision | comma,n}, ${create_date.date()}.
+"""
+
+# Rules of this folder:
+# - One change a file; a released one is never edited.
+# - Reversible: `downgrade` undoes `upgrade`, and says in a comment what can't be brought back.
+# - Tables are spelled out: plain sa types, every constraint and index by name, nothing imported from `models`.
+# - An existing table is altered with `op.batch_alter_table`; its rows and partial indexes stay.
+# - The same file runs on SQLite and PostgreSQL.
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade() -> None:
+    ${downgrades if downgrades else "pass"}

@@ -1,0 +1,64 @@
+"""The door to the database: one for reads, one for writes, the same on SQLite and PostgreSQL."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.orm import Session
+
+#: Seconds a writer waits for another one on SQLite before it gives up.
+BUSY_TIMEOUT = 30
+
+
+class Database:
+    """A database and the two kinds of transactions the project uses.
+
+    On SQLite a write begins with BEGIN IMMEDIATE: a transaction that reads first and writes later
+    would otherwise fail at once when another writer came between, whatever the busy timeout.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
+        self._reader = self.engine.execution_options(discmill_reads=True)
+
+    @contextmanager
+    def write(self) -> Generator[Session]:
+        """Open a transaction that may change rows; commit on normal return, else roll back."""
+        with Session(self.engine, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    @contextmanager
+    def read(self) -> Generator[Session]:
+        """Open a transaction that only looks, and sees one state of the database throughout."""
+        with Session(self._reader, expire_on_commit=False) as db, db.begin():
+            yield db
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False})
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a power cut must not undo "about to write"
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
+
+
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("discmill_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,18 @@
+"""A worker that does nothing but burn: a process for tests to kill. `python -m tests.burn_alone CONTENT EVIDENCE URI`."""
+
+import sys
+from pathlib import Path
+
+from jobs.mastering.image import ExtentMap, take_checksums
+from tests.burns import Content, Ear, allow
+from workers.recorders import open_device
+
+
+def main(folder: Path, evidence: Path, uri: str) -> None:
+    image = ExtentMap.load(folder / "image.jsonl")
+    content = Content(folder, image, take_checksums(image).sha256, folder / "content.bin", evidence)
+    open_device(uri).recorder.record(content.order(), Ear(), allow)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -1,0 +1,116 @@
+"""The production set-up, as far as it can be judged without starting it: its form, its commands, its doors."""
+
+import importlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import typer
+import yaml
+
+from jobs.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("discmill:")}
+DRIVES = {name: service for name, service in SERVICES.items() if "devices" in service}
+VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+
+
+def filled_in(text: str) -> str:
+    """Replace variables as Compose does: by their default, or by a word where one has to be set."""
+    return VARIABLE.sub(lambda found: found["rest"] if found["kind"] == "-" else "word", text)
+
+
+def command_lines() -> Iterator[Any]:
+    """Yield every command line that our own containers are told to run."""
+    for name, service in OURS.items():
+        words = [filled_in(word) for word in service["command"]]
+        yield pytest.param(words, id=name)
+        if "--" in words:
+            yield pytest.param(words[words.index("--") + 1 :], id=f"{name}, supervised")
+        probe = service["healthcheck"].get("test")
+        if probe:
+            yield pytest.param(probe[2:], id=f"{name}, health")
+
+
+def parse(words: Sequence[str]) -> None:
+    """Take a command line to the point where it would be run; a wrong one raises."""
+    command: Any = typer.main.get_command(importlib.import_module("workers.cli").app)
+    rest = list(words)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    command.make_context(command.name, rest)
+
+
+def test_it_is_what_the_specification_asks_for() -> None:
+    schema = json.loads((ROOT / "tests/data/compose-spec.json").read_text(encoding="utf-8"))
+
+    jsonschema.Draft202012Validator(schema).validate(COMPOSE)
+
+
+def test_it_has_all_the_services() -> None:
+    assert {"dispatcher", "flower", "migrate", "postgres", "redis"} < set(SERVICES)
+    assert DRIVES
+
+
+@pytest.mark.parametrize("words", list(command_lines()))
+def test_its_commands_are_ours(words: list[str]) -> None:
+    parse(words)
+
+
+@pytest.mark.parametrize("words", [["worker", "--recordr", "a=b"], ["no-such-command"], ["db", "upgrade", "--no"]])
+def test_a_wrong_command_would_be_found(words: list[str]) -> None:
+    with pytest.raises(Exception, match=r"no-such-command|No such option"):
+        parse(words)
+
+
+@pytest.mark.parametrize("service", OURS.values(), ids=OURS)
+def test_its_settings_are_ours(service: dict[str, Any]) -> None:
+    names = {name.removeprefix("DISCMILL_").lower() for name in service["environment"]}
+
+    assert names <= set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_its_doors_are_open_to_this_host_alone(service: dict[str, Any]) -> None:
+    assert [port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")] == []
+
+
+@pytest.mark.parametrize("name", ["POSTGRES", "REDIS", "FLOWER"])
+def test_it_starts_with_no_password_of_ours(name: str) -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    uses = [found for found in VARIABLE.finditer(text) if found["name"] == f"DISCMILL_{name}_PASSWORD"]
+
+    assert uses
+    assert all(found["kind"] == "?" for found in uses)
+
+
+@pytest.mark.parametrize("service", DRIVES.values(), ids=DRIVES)
+def test_a_burn_is_never_cut_short(service: dict[str, Any]) -> None:
+    assert service["command"][:2] == ["supervise", "--"]
+    assert service["stop_grace_period"] == "4h"
+    assert service["restart"] == "unless-stopped"
+
+
+def test_one_drive_can_t_have_two_workers() -> None:
+    devices = [device for service in DRIVES.values() for device in service["devices"]]
+    recorders = [service["command"][-1] for service in DRIVES.values()]
+
+    assert len(set(devices)) == len(devices)
+    assert all(len(set(device.split(":"))) == 1 for device in devices)  # its lock is named after its path
+    assert [recorder.partition("=scsi:")[2] for recorder in recorders] == [device.split(":")[0] for device in devices]
+    assert all("home:/var/lib/discmill" in service["volumes"] for service in OURS.values())
+
+
+def test_redis_keeps_what_it_was_told() -> None:
+    words = SERVICES["redis"]["command"]
+    settings = dict(zip(words[1::2], words[2::2], strict=True))
+
+    assert settings["--appendonly"] == "yes"
+    assert settings["--maxmemory-policy"] == "noeviction"

@@ -1,0 +1,586 @@
+"""The layout of data discs: names, places, dates, and that nothing but its arguments decides a byte."""
+
+import gc
+import hashlib
+import os
+import random
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pycdlib.dates
+import pycdlib.udf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.errors import BadName, DiscError, InvalidImage, SourceChanged
+from jobs.manifest import Entry, Manifest
+from jobs.mastering import joliet
+from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.inspection import inspect
+from jobs.mastering.inspection_iso import Faults, Tree, descriptors
+from jobs.mastering.inspection_udf import UdfTree, has_udf
+from jobs.mastering.joliet import LayoutOptions, default_volume_id, layout, name_faults
+from jobs.mastering.joliet_names import iso_names, joliet_names, plan, second, udf_identifier, udf_names
+from jobs.mastering.medium import BLOCK, Family
+from tests.manifests import NOON, a_file, a_folder, manifest_of
+
+ROOT = Path(__file__).parents[2]
+CD = LayoutOptions(Family.CD, "Holiday")
+BRIDGE = LayoutOptions(Family.CD, "Holiday", udf=True)
+
+
+def a_manifest() -> Manifest:
+    """Make a manifest with something of everything."""
+    return Manifest.of([
+        a_folder("photos", NOON + 1), a_file("photos/a.jpg", 5000, NOON + 2), a_file("photos/B.JPG", 2048, NOON + 3),
+        a_folder("photos/empty", NOON + 4), a_file("photos/nothing", 0, NOON + 5), a_file("README", 1, NOON + 6),
+        a_file("Readme", 2, NOON + 7), a_file("ж" * 100, 3, NOON + 8), a_file("smile 😀", 4, NOON + 9),
+        a_file("x" * 250 + ".dat", 4096, NOON - 5),
+    ])  # fmt: skip
+
+
+def metadata(image: ExtentMap) -> bytes:
+    """Return the digestible part of an image: places and metadata, without sources."""
+    rows = [(extent.offset, extent.length, extent.data, extent.place) for extent in image.extents]
+    return repr((image.blocks, rows)).encode()
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+def files(*names: str) -> list[tuple[str, bool]]:
+    return [(name, False) for name in names]
+
+
+def folders(*names: str) -> list[tuple[str, bool]]:
+    return [(name, True) for name in names]
+
+
+def test_iso_names_are_d_characters_with_a_version() -> None:
+    names = iso_names([*files("readme.txt", "Ünï.text", "no ending", ".hidden", "a.b.c"), *folders("my.folder")])
+
+    assert names == ["README.TXT;1", "_N_.TEXT;1", "NO_ENDING.;1", "_HIDDEN.;1", "A_B.C;1", "MY_FOLDER"]
+
+
+def test_iso_names_that_clash_are_numbered() -> None:
+    names = iso_names(files("a b.txt", "a_b.txt", "a-b.txt", "A_B_1.txt"))
+
+    assert names == ["A_B_2.TXT;1", "A_B.TXT;1", "A_B_3.TXT;1", "A_B_1.TXT;1"]
+
+
+def test_a_file_and_a_folder_do_not_share_an_iso_name() -> None:
+    names = iso_names([("name", False), ("NAME", True)])
+
+    assert names == ["NAME.;1", "NAME_1"]
+
+
+def test_iso_names_are_cut_before_their_ending() -> None:
+    names = iso_names([*files("x" * 40 + ".html", "x" * 41 + ".html"), *folders("y" * 40)])
+
+    assert names == ["X" * 26 + ".HTML;1", "X" * 19 + "_1.HTML;1", "Y" * 31]
+
+
+def test_joliet_keeps_what_it_can_hold() -> None:
+    names = ["Ünïcödé 日本語.txt", "a [b] {c} 'd' #%&!+,=@~.x", "é" * 60 + ".tar"]
+
+    assert joliet_names(files(*names)) == names
+
+
+def test_joliet_counts_characters_not_bytes() -> None:
+    assert joliet_names(files("文" * 64, "文" * 65)) == ["文" * 64, "文" * 57 + "~1"]
+
+
+def test_joliet_replaces_what_it_cannot_hold() -> None:
+    names = joliet_names(files("a*b/c:d;e?f\\g", "smile😀", "bell\x07"))
+
+    assert names == ["a_b_c_d_e_f_g", "smile_", "bell_"]
+
+
+def test_joliet_names_never_end_so_that_windows_could_not_open_them() -> None:
+    assert joliet_names(files("tail.", "space ", "...", "x" * 63 + " yz")) == ["tail_", "space_", "___", "x" * 63 + "_"]
+
+
+def test_names_that_differ_in_case_alone_are_numbered_in_joliet() -> None:
+    assert joliet_names(files("MAKEFILE", "Makefile", "makefile")) == ["MAKEFILE", "Makefile~1", "makefile~2"]
+    assert joliet_names(files("straße", "STRASSE", "STRAßE")) == ["straße", "STRASSE", "STRAßE~1"]
+
+
+def test_joliet_names_that_are_fine_as_they_are_go_first() -> None:
+    assert joliet_names(files("a:b", "a;b", "a_b")) == ["a_b~1", "a_b~2", "a_b"]
+
+
+def test_udf_names_are_cut_by_what_they_cost() -> None:
+    names = udf_names(files("é" * 250 + ".txt", "ж" * 124 + ".txt", "smile😀"))
+
+    assert names == ["é" * 249 + ".txt", "ж" * 122 + ".txt", "smile_"]
+
+
+def test_udf_names_that_have_the_same_bytes_are_told_apart() -> None:
+    names = udf_names(files("AB", "䅂"))
+
+    assert names == ["AB", "䅂~1"]
+
+
+#: What names have trouble with: case, encodings, separators, ends, lengths.
+LETTERS = st.one_of(
+    st.sampled_from("aAbB.~_1;:?*\\ \xff\xe9ßıſ文😀"),
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="/\0"),
+)
+SHORT = st.text(LETTERS, min_size=1, max_size=4)
+LONG = st.builds(lambda head, times, tail: head * times + tail, SHORT, st.integers(1, 60), SHORT)
+SIBLINGS = st.lists(st.tuples(st.one_of(SHORT, LONG), st.booleans()), max_size=40, unique_by=lambda pair: pair[0])
+
+
+@settings(deadline=None)
+@given(SIBLINGS)
+def test_iso_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
+    names = iso_names(siblings)
+
+    assert len({name.removesuffix(";1").removesuffix(".") for name in names}) == len(siblings)
+    for name, (_, folder) in zip(names, siblings, strict=True):
+        stem, dot, ending = name.removesuffix(";1").partition(".")
+        assert set(stem + ending) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+        assert 1 <= len(stem + ending) <= (31 if folder else 30)
+        assert (bool(dot), name.endswith(";1")) == (not folder, not folder)
+
+
+@settings(deadline=None)
+@given(SIBLINGS)
+def test_joliet_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
+    names = joliet_names(siblings)
+
+    assert len({name.lower() for name in names}) == len(siblings)
+    for name in names:
+        assert 1 <= len(name.encode("utf-16-be")) // 2 <= 64
+        assert not set(name) & set('*/:;?\\\x00\x01\x1f')
+        assert name[-1] not in ". "
+
+
+@settings(deadline=None)
+@given(SIBLINGS)
+def test_udf_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
+    names = udf_names(siblings)
+
+    assert len({udf_identifier(name) for name in names}) == len(siblings)
+    assert all(1 <= len(udf_identifier(name)) <= 253 for name in names)
+
+
+def test_clashing_names_cost_no_more_than_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = 0
+
+    def counted(name: str) -> str:
+        nonlocal looked_up
+        looked_up += 1
+        return name.upper()
+
+    monkeypatch.setattr("jobs.mastering.joliet_names._ignoring_case", counted)
+
+    names = joliet_names(files(*(f"{chr(58 if number % 2 else 59)}{'x' * 70}{number}" for number in range(5000))))
+
+    assert len(set(names)) == 5000
+    assert looked_up < 8 * 5000
+
+
+# --- faults of names -----------------------------------------------------------------------------------------
+
+
+def test_every_fault_is_named_at_once() -> None:
+    faults = name_faults([
+        a_file("caf\udce9"), a_file("ж" * 128), a_file("nul\0"), a_file("lost/file"), a_file("file"),
+        a_file("file/inside"), a_file("twice"), a_file("twice"), a_folder(".."), a_folder(""), a_file("x//y"),
+    ])  # fmt: skip
+
+    assert faults == [
+        "caf\\udce9: the name is not valid UTF-8; rename it",
+        f"{'ж' * 128}: the name has 256 bytes in UTF-8, of which a disc holds 255; shorten it",
+        "nul\\x00: nul\\x00 can't be a name on a disc",
+        "lost/file: its folder is not in the manifest",
+        "file/inside: file is a file, not a folder",
+        "..: .. can't be a name on a disc",
+        ": an empty name can't be a name on a disc",
+        "x//y: its folder is not in the manifest",
+        "twice is listed 2 times",
+    ]
+
+
+def test_names_that_every_tree_can_hold_somehow_are_no_fault() -> None:
+    names = ["ж" * 127, "x" * 255, "a:b", "tail.", "new\nline", "😀", "-", " ", "...", "CON"]
+
+    assert name_faults([a_file(name) for name in names]) == []
+
+
+def test_too_many_or_too_deep_folders_are_a_fault() -> None:
+    many = name_faults([a_folder(str(number)) for number in range(65_535)])
+    deep = name_faults([a_folder("/".join(["d"] * depth)) for depth in range(1, 258)])
+
+    assert many == ["65536 folders are more than a disc can number (65535, its root included)"]
+    assert [fault.partition(":")[2] for fault in deep] == [" it lies in more than 255 folders, one in the other"]
+
+
+def test_a_layout_refuses_bad_names() -> None:
+    with pytest.raises(BadName, match=r"^\.\.: .* disc; a/b: its folder is not in the manifest$"):
+        layout(Manifest.of([a_file(".."), a_file("a/b")]), CD)
+
+
+def test_a_refusal_of_many_names_stays_readable() -> None:
+    with pytest.raises(BadName, match="; and 80 more$"):
+        layout(Manifest.of([a_file(f"lost/{number}") for number in range(100)]), CD)
+
+
+def test_nothing_staged_is_no_image() -> None:
+    with pytest.raises(InvalidImage, match="nothing is staged"):
+        layout(Manifest.of([]), CD)
+
+
+# --- volume ids and options ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("title", "volume_id"),
+    [
+        ("My Photos/2026", "MY_PHOTOS_2026"),
+        ("Été à Málaga", "ETE_A_MALAGA"),
+        ("-- draft (2) --", "DRAFT_2"),
+        ("日本", "DISC"),
+        ("", "DISC"),
+        ("x" * 40, "X" * 32),
+        ("x" * 31 + " y", "X" * 31),
+    ],
+)
+def test_a_title_becomes_a_volume_id(title: str, volume_id: str) -> None:
+    assert default_volume_id(title) == volume_id
+
+
+def volume_ids(volume_id: str, *, udf: bool = False) -> list[str]:
+    image = layout(a_manifest(), LayoutOptions(Family.CD, volume_id, udf=udf))
+    with ImageReader(image) as reader:
+        ids = [descriptor.volume_id for descriptor in descriptors(reader.read, Faults(strict=False))]
+        udf_id = reader.read(32 * BLOCK + 24, 32)
+    if udf:
+        ids.append(udf_id[1 : udf_id[-1]].decode("utf-16-be" if udf_id[0] == 16 else "latin-1"))
+    return ids
+
+
+def test_each_tree_has_the_volume_id_as_it_can_hold_it() -> None:
+    assert volume_ids("Été 2026, a very long title for a disc", udf=True) == [
+        "_T__2026__A_VERY_LONG_TITLE_FOR_",
+        "Été 2026, a very",
+        "Été 2026, a very long title fo",
+    ]
+    assert volume_ids("日本語のディスクの長いタイトルです", udf=True)[2] == "日本語のディスクの長いタイトル"[:15]
+    assert volume_ids("😀\udce9\x07x") == ["___X", "___x"]
+    assert volume_ids("") == ["DISC", "DISC"]
+
+
+def test_options_have_a_canonical_form_that_names_the_layout() -> None:
+    assert CD.canonical == '{"family":"cd","layout":1,"udf":null,"volume_id":"Holiday"}'
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "bridged"),
+    [
+        (LayoutOptions(Family.DVD, ""), 2**32 - 1, False),
+        (LayoutOptions(Family.DVD, ""), 2**32, True),
+        (LayoutOptions(Family.DVD, "", udf=False), 2**32, False),
+        (LayoutOptions(Family.CD, ""), 1, False),
+        (LayoutOptions(Family.CD, "", udf=True), 1, True),
+        (LayoutOptions(Family.BD, ""), 1, True),
+        (LayoutOptions(Family.BD, "", udf=False), 1, False),
+    ],
+)
+def test_udf_is_there_when_it_is_needed_or_wanted(options: LayoutOptions, size: int, bridged: bool) -> None:  # noqa: FBT001
+    manifest = Manifest.of([a_file("file", size)])
+
+    image = layout(manifest, options)
+
+    inspect(image, manifest)
+    with ImageReader(image) as reader:
+        assert has_udf(reader.read) is bridged
+
+
+# --- the image -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", Family)
+def test_an_image_is_padded_and_rounded_for_its_family(family: Family) -> None:
+    image = layout(Manifest.of([a_file("file", 1_000_000)]), LayoutOptions(family, "", udf=False))
+
+    end = max(-(-(extent.offset + extent.length) // BLOCK) for extent in image.extents)
+    assert image.blocks % family.rounding == 0
+    assert family.padding <= image.blocks - end < family.padding + family.rounding
+    assert volume_blocks(image) == [image.blocks] * 2
+
+
+def volume_blocks(image: ExtentMap) -> list[int]:
+    with ImageReader(image) as reader:
+        return [descriptor.blocks for descriptor in descriptors(reader.read, Faults(strict=True))]
+
+
+def test_a_cd_is_never_shorter_than_a_track_may_be() -> None:
+    assert layout(Manifest.of([a_folder("folder")]), CD).blocks == 300
+
+
+def test_udf_ends_with_an_anchor_in_the_last_block() -> None:
+    image = layout(a_manifest(), LayoutOptions(Family.BD, ""))
+
+    with ImageReader(image) as reader:
+        assert reader.read(image.size - BLOCK, 2) == reader.read(256 * BLOCK, 2) == b"\x02\0"
+        start, length = struct.unpack("<II", partition(reader)[188:196])
+    assert start + length == image.blocks - 1
+
+
+def partition(reader: ImageReader) -> bytes:
+    sequence = (reader.read(block * BLOCK, BLOCK) for block in range(32, 48))
+    return next(data for data in sequence if data[:2] == b"\x05\0")
+
+
+@pytest.mark.parametrize("options", [CD, BRIDGE])
+def test_extents_are_in_order_and_content_starts_on_blocks(options: LayoutOptions) -> None:
+    image = layout(a_manifest(), options)
+
+    ends = 0
+    for extent in image.extents:
+        assert extent.offset >= ends
+        assert extent.source is None or extent.offset % BLOCK == 0
+        ends = extent.offset + extent.length
+    assert ends <= image.size
+
+
+def test_empty_files_are_guarded_and_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "b").write_bytes(b"content")
+    (tmp_path / "c").touch()
+    manifest = manifest_of(tmp_path)
+
+    image = layout(manifest, CD)
+
+    places = {extent.place: extent for extent in image.extents if extent.source}
+    assert [places[name].length for name in "abc"] == [0, 7, 0]
+    assert sorted(Path(source.path).name for source in image.sources) == ["a", "b", "c"]
+    with ImageReader(image) as reader:
+        assert reader.read(places["b"].offset, 8) == b"content\0"
+        assert len(reader.read(0, image.size)) == image.size
+
+
+def test_content_is_read_from_the_staged_file_and_guarded(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    manifest = manifest_of(tmp_path)
+    image = layout(manifest, CD)
+    (tmp_path / "file").write_bytes(b"CONTENT!")
+
+    extent = next(extent for extent in image.extents if extent.source)
+    with ImageReader(image) as reader, pytest.raises(SourceChanged):
+        reader.read(extent.offset, 7)
+
+
+def test_metadata_keeps_no_long_zeros() -> None:
+    image = layout(Manifest.of([a_folder(f"folder {number}") for number in range(2000)]), BRIDGE)
+
+    assert all(b"\0" * 513 not in extent.data for extent in image.extents)
+
+
+def test_records_follow_the_order_of_the_standard() -> None:
+    image = layout(Manifest.of([a_file(f"x.{ending}") for ending in ("mp3", "mp", "mp4", "m")]), CD)
+
+    with ImageReader(image) as reader:
+        primary = descriptors(reader.read, Faults(strict=True))[0]
+        listed = list(Tree(primary, reader.read, image.size, Faults(strict=True)).entries())
+    assert [found.path for found in listed] == ["x.m", "x.mp", "x.mp3", "x.mp4"]
+
+
+def test_a_huge_file_has_several_records_and_one_place() -> None:
+    size = 10 * 2**30 + 5
+    manifest = Manifest.of([a_file("huge", size), a_file("small", 5)])
+
+    image = layout(manifest, LayoutOptions(Family.BD, "", udf=False))
+
+    inspect(image, manifest)
+    assert [extent.length for extent in image.extents if extent.source] == [size, 5]
+
+
+# --- dates ---------------------------------------------------------------------------------------------------
+
+
+def dates(entries: list[Entry]) -> list[set[int]]:
+    """Return the dates of entries as each tree has them, in order of path."""
+    manifest = Manifest.of(entries)
+    image = layout(manifest, BRIDGE)
+    with ImageReader(image) as reader:
+        faults = Faults(strict=True)
+        trees: list[Tree | UdfTree] = [
+            Tree(descriptor, reader.read, image.size, faults) for descriptor in descriptors(reader.read, faults)
+        ]
+        trees.append(UdfTree(reader.read, image.blocks, faults))
+        found = [sorted((entry.path, entry.seconds) for entry in tree.entries()) for tree in trees]
+    assert faults == []
+    return [{seconds for _, seconds in rows} for rows in zip(*found, strict=True)]
+
+
+def test_every_entry_has_its_own_date_in_every_tree() -> None:
+    entries = [a_file("a", seconds=0), a_folder("b", NOON + 1), a_file("b/c", seconds=1_234_567_890), a_file("d")]
+
+    assert dates(entries) == [{0}, {NOON + 1}, {1_234_567_890}, {NOON}]
+
+
+def test_dates_that_no_disc_can_hold_become_the_nearest() -> None:
+    last = 5_869_583_999  # 2155-12-31 23:59:59
+
+    assert dates([a_file("a", seconds=-1), a_file("b", seconds=last), a_file("c", seconds=last + 1)]) == [
+        {0}, {last}, {last},
+    ]  # fmt: skip
+
+
+def test_nanoseconds_are_dropped_towards_the_past() -> None:
+    assert (second(1_999_999_999), second(-1), second(0)) == (1, 0, 0)
+
+
+def test_the_volume_is_as_new_as_its_newest_entry() -> None:
+    image = layout(Manifest.of([a_file("old", seconds=0), a_folder("new", 86_400 * 365)]), CD)
+
+    with ImageReader(image) as reader:
+        fields = [reader.read(sector * BLOCK + 813, 68) for sector in (16, 17)]
+    never = b"0" * 16 + b"\0"
+    assert fields == [b"1971010100000000\0" * 2 + never + b"1971010100000000\0"] * 2
+
+
+# --- nothing else decides ------------------------------------------------------------------------------------
+
+#: Digests of what layout version 1 makes of `a_manifest`. Another one means that cached masters and copies burnt
+#: before no longer match: raise LAYOUT_VERSION with it.
+GOLDEN = {
+    CD: "b1e28b37912e64a9b4cbe136627c8aef7929a51fdb9939bf057871eac510b7b2",
+    BRIDGE: "2d7bf7aee63431bdb15bab91118a3593df690916e896b27e568e4de7f5a606c8",
+}
+
+
+@pytest.mark.parametrize("options", [CD, BRIDGE])
+def test_the_bytes_of_a_layout_version_never_change(options: LayoutOptions) -> None:
+    assert hashlib.sha256(metadata(layout(a_manifest(), options))).hexdigest() == GOLDEN[options]
+
+
+SCRIPT = """
+import time
+from unittest import mock
+from tests.unit.test_layout_joliet import BRIDGE, a_manifest, layout, metadata
+import hashlib
+with mock.patch.object(time, "time", lambda: {clock}), mock.patch.object(time, "time_ns", lambda: {clock} * 10**9):
+    print(hashlib.sha256(metadata(layout(a_manifest(), BRIDGE))).hexdigest())
+"""
+
+
+def elsewhere(zone: str, seed: str, clock: int) -> str:
+    """Lay out in another process: with its time zone, its order of hashes, and its clock."""
+    environment = {**os.environ, "TZ": zone, "PYTHONHASHSEED": seed, "PYCDLIB_TRACK_WRITES": seed}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(clock=clock)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def test_zone_clock_process_and_hashes_decide_nothing() -> None:
+    digests = {
+        elsewhere("UTC", "0", 0),
+        elsewhere("Pacific/Kiritimati", "1", 1_900_000_000),
+        elsewhere("America/St_Johns", "4242", 4_000_000_000),
+    }
+
+    assert digests == {GOLDEN[BRIDGE]}
+
+
+def test_the_order_of_entries_decides_nothing() -> None:
+    entries = list(a_manifest().entries)
+    random.Random(7).shuffle(entries)  # noqa: S311
+
+    shuffled = Manifest.of(entries)
+
+    assert layout(shuffled, BRIDGE) == layout(a_manifest(), BRIDGE)
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    manifests = [Manifest.of([a_file(f"{number} {name}", name + 1) for name in range(40)]) for number in range(8)]
+    alone = [layout(manifest, BRIDGE) for manifest in manifests]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda manifest: layout(manifest, BRIDGE), manifests))
+
+    assert together == alone
+
+
+def test_pycdlib_is_left_as_it_was_for_others() -> None:
+    before = {name: value for name, value in vars(pycdlib.udf).items() if name != "__builtins__"}
+
+    layout(a_manifest(), BRIDGE)
+
+    assert pycdlib.dates.time is time
+    assert {name: value for name, value in vars(pycdlib.udf).items() if name != "__builtins__"} == before
+
+
+@pytest.fixture
+def _collecting() -> Iterator[None]:
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_collecting")
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_garbage_collector_is_as_it_was(collects: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    (gc.enable if collects else gc.disable)()
+
+    layout(a_manifest(), CD)
+    after_success = gc.isenabled()
+    monkeypatch.setattr(joliet, "plan", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        layout(a_manifest(), CD)
+
+    assert (after_success, gc.isenabled()) == (collects, collects)
+
+
+def test_a_volume_leaves_nothing_for_the_garbage_collector() -> None:
+    manifest = Manifest.of([a_file(f"file {number}") for number in range(500)])
+    layout(manifest, BRIDGE)
+    gc.collect()
+    gc.disable()
+    try:
+        layout(manifest, BRIDGE)
+        left = gc.collect()
+    finally:
+        gc.enable()
+
+    assert left < 500
+
+
+# --- what must never happen ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("extents", "blocks"),
+    [
+        ((Extent(0, 10, data=b"x" * 10), Extent(9, 10, data=b"x" * 10)), 10),
+        ((Extent(0, 2049, data=b"x" * 2049),), 1),
+        ((Extent(-1, 10, data=b"x" * 10),), 1),
+    ],
+)
+def test_an_impossible_map_is_a_fault_of_the_program(extents: tuple[Extent, ...], blocks: int) -> None:
+    with pytest.raises(DiscError) as fault:
+        joliet._check(ExtentMap(BLOCK, blocks, extents))
+
+    assert fault.value.remedy == "report_bug"
+
+
+def test_metadata_written_twice_is_a_fault_of_the_program() -> None:
+    with pytest.raises(DiscError, match="twice at byte 3"):
+        list(joliet._merge([(0, b"abcd"), (3, b"x")]))
+
+
+def test_a_plan_names_all_of_a_tree() -> None:
+    root = plan(a_manifest().entries, udf=True)
+
+    assert all(node.iso and node.joliet and node.udf for node in root.below())
+    assert sorted(node.path for node in root.below()) == [entry.path for entry in a_manifest().entries]

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Installs the programs that the tests need and that are not there yet.
+set -eu
+
+here=$(dirname "$0")
+missing=
+
+has() {
+    command -v "$1" >/dev/null 2>&1
+}
+
+need() { # PACKAGE PROGRAM...: any of the programs will do
+    package=$1
+    shift
+    for program in "$@"; do
+        if has "$program"; then return; fi
+    done
+    missing="$missing $package"
+}
+
+has_postgres() {
+    if has initdb && has postgres; then return; fi
+    for initdb in /usr/lib/postgresql/*/bin/initdb; do
+        if [ -x "$initdb" ]; then return; fi
+    done
+    return 1
+}
+
+need redis-server redis-server valkey-server
+has_postgres || missing="$missing postgresql"
+need xorriso xorriso
+need 7zip 7zz 7z
+need libarchive-tools bsdtar
+need genisoimage isoinfo
+
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086  # a word list
+    sh "$here/apt.sh" $missing
+fi

@@ -1,0 +1,152 @@
+"""One attempt, from claim to settled: the story that DESIGN calls the lifecycle."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from jobs import ledger
+from jobs.errors import DiscError, MediumUnsuitable, NotFound, NotPermitted, OutsideRoots
+from jobs.ledger import Verdict
+from jobs.mastering.image import ExtentMap
+from jobs.mastering.master import DiscMaster, RecordOptions
+from jobs.mastering.masters import StoredMaster
+from jobs.mastering.medium import MediumInfo
+from jobs.overview import attempt_document
+from jobs.preparation import prepared_master
+from jobs.scheduling import suits
+from models.job import Job
+from models.vocabulary import Nonblank, Outcome, Stage
+from workers.proof import evidence_folder, note_medium, verify
+from workers.recovery import judge
+from workers.reporting import Reporter, Work
+from workers.settling import conclude, disc_label, work_of
+from workers.station import Station
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A claimed attempt and all that was ordered of it."""
+
+    work: Work
+    job: Job
+
+
+def run_attempt(station: Station, attempt_id: str) -> str:
+    """Claim an attempt, make its disc, settle it; return the ledger's verdict as text.
+
+    A message delivered again, late, or for another recorder changes nothing and returns what the ledger says.
+    """
+    task = _claim(station, attempt_id)
+    if task is None:
+        return _known_verdict(station, attempt_id)
+    with Reporter(station, task.work) as reporter:
+        try:
+            verdict = _make_disc(station, task, reporter)
+        except Exception as error:
+            log.info("attempt %s: %s", attempt_id, error, exc_info=not isinstance(error, DiscError))
+            verdict = judge(station, attempt_id, reporter, error)
+    conclude(station, task.work, verdict)
+    return _known_verdict(station, attempt_id)
+
+
+def _claim(station: Station, attempt_id: str) -> Task | None:
+    with station.database.write() as db:
+        rows = ledger.start(db, attempt_id, station.owner)
+        return None if rows is None else Task(work_of(rows.attempt, rows.job, rows.copy.number), rows.job)
+
+
+def _known_verdict(station: Station, attempt_id: str) -> str:
+    with station.database.read() as db:
+        try:
+            known = attempt_document(db, attempt_id)
+        except NotFound:
+            return f"no attempt {attempt_id}"
+    where = f"{known['recorder']}: job {known['job']} copy {known['copy']}"
+    error = known["error"]
+    why = f" ({error['message']})" if isinstance(error, dict) else ""
+    return f"{known['outcome'] or known['stage']} on {where}{why}"
+
+
+def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
+    stored = prepared_master(station.database, station.masters, task.job)
+    image = stored.load_image()
+    _check_roots(station, image)
+    _burn(station, task, stored, reporter)
+    if task.job.simulate:
+        return Verdict(Outcome.SIMULATED)
+    with station.database.write() as db:
+        ledger.enter(db, task.work.attempt, station.owner, Stage.VERIFYING)
+    if not task.job.verify:
+        return Verdict(Outcome.GOOD, verified=False)
+    return verify(station, task.job, stored, image, reporter)
+
+
+def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter) -> None:
+    recorder = station.device.recorder
+    with DiscMaster([recorder]).open() as master:
+        master.set_format(task.job.format)
+        medium = master.set_recorder(recorder)
+        _check_medium(task.job, medium)
+        if medium.used and task.job.nonblank is Nonblank.BLANK:
+            recorder.blank(reporter)
+            medium = master.set_recorder(recorder)
+        master.advise(reporter)
+        master.stage(stored)
+        evidence = evidence_folder(station, task.work.attempt)
+        label = disc_label(task.work)
+        options = RecordOptions(evidence, label, simulate=task.job.simulate, speed=task.job.speed)
+        master.record(options, _Permit(station, task, medium, evidence))
+
+
+def _check_medium(job: Job, medium: MediumInfo) -> None:
+    if not suits(job, medium):
+        used = "used" if medium.used else "blank"
+        message = f"the {used} {medium.kind} with {medium.free_blocks} free blocks does not suit a {job.medium} order"
+        raise MediumUnsuitable(message)
+
+
+def _check_roots(station: Station, image: ExtentMap) -> None:
+    outside = [source.path for source in image.sources if not station.roots.contains(Path(source.path))]
+    if outside:
+        where = f"{outside[0]} lies outside the content roots of {station.settings.host}"
+        raise OutsideRoots(f"{where}; extend DISCMILL_CONTENT_ROOTS there")
+
+
+@dataclass(frozen=True, slots=True)
+class _Permit:
+    """Journals "about to write medium M" before the first block; refuses if anything is not as it was."""
+
+    station: Station
+    task: Task
+    medium: MediumInfo
+    evidence: Path
+
+    def __call__(self, found: MediumInfo) -> None:
+        if found.load != self.medium.load or not suits(self.task.job, found):
+            message = "the medium was changed after it was chosen"
+            raise MediumUnsuitable(message)
+        if self.task.job.simulate:
+            return
+        medium_id = self.station.media.of(found)
+        note_medium(self.evidence, found)
+        station, attempt = self.station, self.task.work.attempt
+        try:
+            with station.database.write() as db:
+                ledger.permit(db, attempt, station.owner, found, medium_id)
+        except DBAPIError as error:
+            if not self._took_effect():
+                message = "the permit to write could not be journalled"
+                raise NotPermitted(message) from error
+
+    def _took_effect(self) -> bool:
+        """Ask again, on a new connection, after a commit that was not answered."""
+        self.station.database.engine.dispose()
+        try:
+            with self.station.database.read() as db:
+                return ledger.may_write(db, self.task.work.attempt, self.station.owner)
+        except DBAPIError:
+            return False

@@ -1,0 +1,168 @@
+"""The process that writes a disc: `python -m workers.burner PLAN`.
+
+It has a session of its own and outlives its worker. SIGTERM calls the burn off until the last block is fed;
+SIGINT and SIGHUP are ignored. What it did is in the evidence beside the plan; its exit code says the same in short:
+
+| code | |
+|---|---|
+| 0 | all blocks were fed with the right digest and the session is closed; or all of that but the laser |
+| 1 | it failed; the evidence says how |
+| 2 | not begun: no plan, not a plan, or a plan that was begun before |
+| 3 | called off |
+"""
+
+import sys
+import traceback
+from pathlib import Path
+
+from jobs.errors import BurnCancelled, DiscError, InvalidImage, SourceChanged, WriteFailed
+from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, ImageReader
+from jobs.mastering.throughput import SpeedMeter
+from workers.digest import FedDigest
+from workers.evidence import EvidenceWriter, Plan, ProgressWriter, read_plan
+from workers.locks import record_holder
+from workers.sink import Cancel, Sink, open_sink
+from workers.sources import check_sources, find_changed
+
+WRITTEN, FAILED, NOT_BEGUN, CANCELLED = 0, 1, 2, 3
+#: Bytes read at a time, at most.
+_STRIDE = 1 << 20
+
+
+def main(arguments: list[str]) -> int:
+    """Burn a plan; return the exit code."""
+    cancel = Cancel()
+    cancel.listen()
+    try:
+        path = Path(arguments[0])
+        plan = read_plan(path)
+        record_holder(plan.lock)
+        evidence = EvidenceWriter(path.parent)
+    except (IndexError, OSError, ValueError):
+        traceback.print_exc()
+        return NOT_BEGUN
+    evidence.started()
+    code = Burn(plan, evidence, ProgressWriter(path.parent), cancel).run()
+    evidence.ended(code)
+    return code
+
+
+class Burn:
+    """One burn, from its plan to its evidence."""
+
+    def __init__(self, plan: Plan, evidence: EvidenceWriter, progress: ProgressWriter, cancel: Cancel) -> None:
+        self._plan = plan
+        self._evidence = evidence
+        self._progress = progress
+        self._cancel = cancel
+        self._meter = SpeedMeter(plan.speed_1x)
+        self._sink: Sink | None = None
+
+    def run(self) -> int:
+        """Burn, and say in the evidence what became of it."""
+        try:
+            self._burn()
+        except BurnCancelled:
+            self._evidence.cancelled(self._block)
+            return CANCELLED
+        except DiscError as error:
+            self._evidence.failed(error, self._block)
+            return FAILED
+        except Exception as error:  # noqa: BLE001  (whatever it is, the evidence has to say so)
+            traceback.print_exc()
+            self._evidence.failed(DiscError(f"{type(error).__name__}: {error}"), self._block)
+            return FAILED
+        return WRITTEN
+
+    @property
+    def _block(self) -> int:
+        return 0 if self._sink is None else self._sink.block
+
+    def _burn(self) -> None:
+        self._progress.phase("preparing")
+        image = ExtentMap.load(Path(self._plan.image))
+        self._check(image)
+        sink = self._sink = open_sink(self._plan, self._cancel, self._progress)
+        sink.check()
+        self._heed_cancel()
+        if not self._plan.simulate:
+            self._evidence.opened(sink.block)
+        try:
+            self._write(image, sink)
+        except BaseException:
+            sink.abort()
+            raise
+
+    def _check(self, image: ExtentMap) -> None:
+        if (image.size, image.block_size) != (self._plan.size, self._plan.block_size):
+            raise InvalidImage(f"{self._plan.image} is not the image that was planned")
+        check_sources(image)
+
+    def _write(self, image: ExtentMap, sink: Sink) -> None:
+        sink.open()
+        self._progress.phase("writing")
+        self._progress.blocks(0, 0.0)
+        sha256 = self._feed(image, sink)
+        self._progress.phase("closing")
+        sink.close()
+        if not self._plan.simulate:
+            self._evidence.closed()
+        if sha256 != self._plan.sha256:
+            self._progress.phase("tracing")
+            raise find_changed(image, self._trace)
+
+    def _feed(self, image: ExtentMap, sink: Sink) -> str:
+        """Feed the whole image; say in the evidence what was fed, also when it ends early."""
+        stride = _STRIDE - _STRIDE % (CHUNK_BLOCKS * image.block_size)
+        digest = FedDigest(stride)
+        try:
+            with ImageReader(image) as reader:
+                for position in range(0, image.size, stride):
+                    self._feed_stride(reader, sink, digest, position)
+        finally:
+            sha256 = digest.result()
+            self._evidence.fed(sink.written, sha256)
+        return sha256
+
+    def _feed_stride(self, reader: ImageReader, sink: Sink, digest: FedDigest, position: int) -> None:
+        buffer = digest.buffer()
+        part = buffer[: min(len(buffer), self._plan.size - position)]
+        _read(reader, position, part)
+        try:
+            self._write_pieces(sink, part)
+        finally:
+            digest.take(buffer, sink.written - position)
+
+    def _write_pieces(self, sink: Sink, part: memoryview) -> None:
+        piece = CHUNK_BLOCKS * self._plan.block_size
+        for start in range(0, len(part), piece):
+            self._heed_cancel()
+            try:
+                sink.write(part[start : start + piece])
+            except OSError as error:
+                raise WriteFailed(f"block {sink.block} can't be written: {error.strerror}") from error
+            self._tell(sink.written)
+
+    def _tell(self, done: int) -> None:
+        if self._meter.is_due(done) or done == self._plan.size:
+            self._progress.blocks(done // self._plan.block_size, self._meter.speed_x(done))
+
+    def _trace(self, done: int) -> None:
+        if self._meter.is_due(done):
+            self._progress.phase("tracing", bytes=done)
+
+    def _heed_cancel(self) -> None:
+        if self._cancel.requested:
+            raise BurnCancelled("the burn was called off")
+
+
+def _read(reader: ImageReader, position: int, buffer: memoryview) -> None:
+    try:
+        reader.readinto(position, buffer)
+    except OSError as error:
+        place = reader.image.places(position // reader.image.block_size, 1)[0]
+        raise SourceChanged(place, f"can't be read ({error.strerror})") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,112 @@
+"""Looks after a drive while it is idle: what was left, what operators ask, its medium, its next disc."""
+
+import logging
+
+from sqlalchemy import select
+
+from jobs import scheduling
+from jobs.errors import DiscError, RecorderBusy, RecorderMissing
+from jobs.mastering.medium import MediumInfo, MediumKind
+from jobs.mastering.recorder import Bin
+from models.attempt import Attempt
+from models.recorder import Recorder
+from models.vocabulary import Condition, Intent, Stage
+from workers import recovery
+from workers.attempt import run_attempt
+from workers.registry import Sight, observe
+from workers.requests import answer_requests
+from workers.station import Station
+
+log = logging.getLogger(__name__)
+
+
+def start_up(station: Station) -> None:
+    """Resolve what the last owner left, then make the disc that was promised meanwhile."""
+    recovery.recover(station)
+    look(station)
+    with station.database.read() as db:
+        promised = db.scalar(
+            select(Attempt.id).where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED)
+        )
+    if promised is not None:
+        run_attempt(station, promised)
+        look(station)
+
+
+def round_trip(station: Station) -> None:
+    """Do what an idle moment asks for."""
+    if recovery.is_needed(station):
+        recovery.recover(station)
+    answer_requests(station)
+    look(station)
+    assignment = scheduling.assign_to(station.database, station.name)
+    if assignment is not None and not station.bell.ring(assignment):
+        log.warning("the broker is away; attempt %s starts without a message", assignment.attempt)
+        run_attempt(station, assignment.attempt)
+
+
+def look(station: Station) -> None:
+    """See what is in the tray, bring in what the queue needs, and write down what was seen."""
+    try:
+        sight = _sight(station, _stocked(station))
+    except RecorderBusy as error:
+        sight = Sight(Condition.LOADING, error.message)
+    except RecorderMissing as error:
+        sight = Sight(Condition.ATTENTION, f"{error.message}; plug it in again")
+    except DiscError as error:
+        sight = Sight(Condition.ATTENTION, error.message)
+    observe(station.database, station.owner, sight)
+
+
+def _stocked(station: Station) -> MediumInfo | None:
+    """Probe the tray; where a loader can, bring in the kind of blank the queue needs."""
+    recorder, loader = station.device.recorder, station.device.loader
+    medium = recorder.probe()
+    stock = loader.stock()
+    if not stock or _is_set_aside(station):
+        return medium
+    if medium is not None and medium.used and medium.load == station.media.brought:
+        if _is_wanted(station, medium):
+            return medium
+        loader.unload(Bin.REJECT, f"not-blank-{station.media.of(medium)[-12:]}")
+        medium = None
+    kind = _kind_to_load(station, medium, list(stock))
+    if kind is not None:
+        loader.load(kind)
+        medium = recorder.probe()
+        station.media.brought = medium.load if medium is not None else ""
+    return medium
+
+
+def _kind_to_load(station: Station, medium: MediumInfo | None, stock: list[MediumKind]) -> MediumKind | None:
+    """Choose what to load: what the queue needs; else keep one blank ready; None to leave the tray as it is."""
+    if medium is not None and (medium.used or _is_wanted(station, medium)):
+        return None
+    with station.database.read() as db:
+        needed = scheduling.demand(db, station.name, stock)
+    if needed is not None:
+        return None if medium is not None and medium.kind is needed else needed
+    return stock[0] if medium is None else None
+
+
+def _is_wanted(station: Station, medium: MediumInfo) -> bool:
+    with station.database.read() as db:
+        return scheduling.next_copy(db, station.name, scheduling.classes_for(medium)) is not None
+
+
+def _is_set_aside(station: Station) -> bool:
+    with station.database.read() as db:
+        row = db.get_one(Recorder, station.name)
+        return row.intent is not Intent.ENABLED or row.attention is not None
+
+
+def _sight(station: Station, medium: MediumInfo | None) -> Sight:
+    if medium is None:
+        return Sight(Condition.EMPTY, "no medium is in; load a blank")
+    before = station.media.id
+    medium_id = station.media.of(medium)
+    changed = medium_id != before
+    if medium.used and not _is_wanted(station, medium):
+        message = f"the {medium.kind} in the tray is not blank; take it out (`discmill recorders eject {station.name}`)"
+        return Sight(Condition.ATTENTION, message, medium, medium_id, changed)
+    return Sight(Condition.READY, "", medium, medium_id, changed)

@@ -1,0 +1,1 @@
+"""What moves discs: a person at the tray, a changer, an emulated feeder."""

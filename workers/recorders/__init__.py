@@ -1,0 +1,29 @@
+"""Drivers: each turns the port `jobs.mastering.recorder` into one kind of device."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from jobs.errors import OrderError
+
+if TYPE_CHECKING:  # the burner passes through here and has to start in a moment
+    from collections.abc import Callable
+
+    from jobs.mastering.recorder import Device
+
+#: The module of each scheme; its `open_device(uri, stall_after)` makes a device.
+DRIVERS = {"emulated": "workers.recorders.emulated"}
+
+
+def open_device(uri: str, *, stall_after: float = 120.0) -> "Device":
+    """Open the device that a URI names; a burn counts as stalled after so many seconds without progress.
+
+    Raises:
+        OrderError: there is no such scheme, or the URI has faults.
+    """
+    scheme = uri.partition(":")[0]
+    module = DRIVERS.get(scheme)
+    if module is None:
+        known = ", ".join(f"{name}:…" for name in DRIVERS)
+        raise OrderError(f"recorder {uri!r}: unknown scheme {scheme!r}; known are {known}")
+    make: Callable[[str, float], Device] = import_module(module).open_device
+    return make(uri, stall_after)

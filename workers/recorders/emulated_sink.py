@@ -1,0 +1,130 @@
+"""The emulated drive's laser: writes a session to a medium's files, as fast and as badly as it is told."""
+
+from pathlib import Path
+
+from jobs.errors import BurnCancelled, WriteFailed
+from workers.evidence import Plan, ProgressWriter
+from workers.recorders.emulated_faults import FaultName
+from workers.recorders.emulated_medium import Medium, Session, begun, ended
+from workers.recorders.emulated_state import DriveFolder
+from workers.recorders.emulated_watch import LOOK, Watch
+from workers.recorders.flushed_file import FlushedFile
+from workers.recorders.throttle import Throttle
+from workers.sink import Cancel
+
+#: What stops the laser before a block.
+_TROUBLES = (FaultName.WRITE_ERROR, FaultName.STALL, FaultName.UNPLUG)
+
+
+def open_sink(plan: Plan, cancel: Cancel, _: ProgressWriter) -> "EmulatedSink":
+    """Make the sink of a plan, which tells the drive's `folder`, its `medium` and the `rate` in bytes a second."""
+    return EmulatedSink(plan, cancel)
+
+
+class EmulatedSink:
+    """A session on an emulated medium."""
+
+    def __init__(self, plan: Plan, cancel: Cancel) -> None:
+        folder = DriveFolder(Path(plan.sink["folder"]))
+        self._plan = plan
+        self._cancel = cancel
+        self._drive = Watch(folder, plan.sink["medium"])
+        self._medium = folder.medium(plan.sink["medium"])
+        self._throttle = Throttle(plan.sink["rate"], cancel.wait)
+        self._session: Session | None = None
+        self._file: FlushedFile | None = None
+        self.written = 0
+
+    @property
+    def block(self) -> int:
+        """The block of the medium that is written next."""
+        first = 0 if self._session is None else self._session.first
+        return first + self.written // self._plan.block_size
+
+    def check(self) -> None:
+        """Refuse a medium that is gone, complete or too small."""
+        self._drive.look()
+        self._session = self._begin().open_session
+
+    def open(self) -> None:
+        """Mark the medium as being written, then open its data."""
+        session = self._session
+        if self._plan.simulate or session is None:
+            return
+        medium = self._begin()
+        facts = {"session": session.number, "first": session.first, "last": session.last, "label": session.label}
+        self._medium.log("opened", **facts, erases=medium.erases)
+        self._medium.save(medium)
+        self._file = FlushedFile(self._medium.data, session.offset)
+
+    def write(self, data: memoryview) -> None:
+        """Write whole blocks, up to the next trouble; then meet it."""
+        while data:
+            self._drive.look_now_and_then()
+            size = self._untroubled(len(data))
+            if size:
+                self._put(data[:size])
+                data = data[size:]
+            else:
+                self._meet_trouble()
+
+    def close(self) -> None:
+        """Close the session, and the disc unless it is overwritable."""
+        self._drive.look()
+        if self._drive.bites(FaultName.CLOSE_ERROR):
+            raise WriteFailed("the emulated drive can't close the session")
+        if self._file is None:
+            return
+        self._file.close()
+        self._file = None
+        self._medium.save(ended(self._medium.load()))
+        self._log_end(cut=False)
+
+    def abort(self) -> None:
+        """Leave the medium as it is: spoiled, unless it can be written over or blanked."""
+        if self._file is not None:
+            self._file.abandon()
+            self._file = None
+            self._log_end(cut=True)
+
+    def _begin(self) -> Medium:
+        return begun(self._medium.load(), self._plan.blocks, self._plan.block_size, self._plan.label)
+
+    def _log_end(self, *, cut: bool) -> None:
+        number = None if self._session is None else self._session.number
+        self._medium.log("closed", session=number, last=self.block - 1, cut=cut)
+
+    def _untroubled(self, size: int) -> int:
+        """Return how many of the next `size` bytes come before a trouble."""
+        end = self.block + size // self._plan.block_size
+        stop = min(self._drive.blocks(_TROUBLES, self.block, end), default=end)
+        return (stop - self.block) * self._plan.block_size
+
+    def _put(self, data: memoryview) -> None:
+        if self._file is not None:
+            self._file.write(self._flipped(data))
+        self.written += len(data)
+        self._throttle.pace(len(data))
+
+    def _flipped(self, data: memoryview) -> memoryview | bytearray:
+        end = self.block + len(data) // self._plan.block_size
+        bad = self._drive.blocks((FaultName.FLIP,), self.block, end)
+        if not bad:
+            return data
+        wrong = bytearray(data)
+        for block in bad:
+            wrong[(block - self.block) * self._plan.block_size] ^= 1
+        return wrong
+
+    def _meet_trouble(self) -> None:
+        if self._waits_at(FaultName.WRITE_ERROR):
+            raise WriteFailed(f"the emulated drive can't write block {self.block}")
+        if self._waits_at(FaultName.UNPLUG):
+            self._drive.unplug()
+        while self._waits_at(FaultName.STALL):
+            if self._cancel.wait(LOOK):
+                raise BurnCancelled(f"the burn was called off while the drive did not answer at block {self.block}")
+            self._drive.look()
+
+    def _waits_at(self, name: FaultName) -> bool:
+        return bool(self._drive.blocks((name,), self.block, self.block + 1))

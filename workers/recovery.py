@@ -1,0 +1,205 @@
+"""What became of an attempt: after every failure, and when a new owner finds one that the last owner left."""
+
+import logging
+from functools import partial
+
+from sqlalchemy import select
+
+from jobs import ledger
+from jobs.errors import (
+    DiscError,
+    MediumMissing,
+    MediumUnsuitable,
+    RecorderError,
+    RecorderStalled,
+    Remedy,
+    WriteFailed,
+)
+from jobs.ledger import Verdict
+from jobs.mastering.medium import MediumInfo
+from jobs.mastering.recorder import DiscRecorder
+from jobs.preparation import prepared_master
+from models.attempt import Attempt
+from models.job import Copy, Job
+from models.vocabulary import Outcome, Stage
+from workers.evidence import Evidence, read_evidence
+from workers.locks import drive_is_free
+from workers.proof import evidence_folder, noted_medium, verify
+from workers.recorders.burn_process import wait_for_burner
+from workers.reporting import Reporter, Work
+from workers.settling import conclude, dispose, note_ejected, work_of
+from workers.station import Station
+
+log = logging.getLogger(__name__)
+
+_LEFT = {Stage.PREPARING, Stage.WRITING, Stage.CLOSING, Stage.VERIFYING}
+
+
+def recover(station: Station) -> None:
+    """Resolve every attempt that an earlier owner, or a failure, left on this recorder; then clear the tray.
+
+    Waits until no burner holds the drive.
+    """
+    wait_for_burner(station.device.recorder)
+    for attempt_id, work in _unresolved(station):
+        log.info("recovering attempt %s", attempt_id)
+        station.persist(partial(_take_over, station, attempt_id))
+        station.voice.introduce(attempt_id)
+        with Reporter(station, work) as reporter:
+            verdict = judge(station, attempt_id, reporter, None)
+        conclude(station, work, verdict)
+    _clear_tray(station)
+
+
+def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exception | None) -> Verdict:
+    """Find out what became of an attempt: from its stage, the burn's evidence, and the disc itself.
+
+    `error` is what stopped the attempt in this process; None where the process that ran it is gone.
+    """
+    recorder = station.device.recorder
+    if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
+        return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
+    wait_for_burner(recorder)
+    stage, job = station.persist(lambda: _stage_and_job(station, attempt_id))
+    cause = _as_disc_error(error)
+    if stage in {Stage.ASSIGNED, Stage.PREPARING}:
+        return Verdict(Outcome.UNUSED, error=None if isinstance(error, _NO_FAULT) else cause)
+    evidence = read_evidence(evidence_folder(station, attempt_id))
+    medium = _medium_written(station, attempt_id, recorder)
+    if isinstance(medium, Verdict):
+        return medium
+    if not evidence.wrote and not medium.used:
+        return Verdict(Outcome.UNUSED, error=cause)
+    if not evidence.fed_all:
+        return _cut_short(evidence, cause)
+    return _look_at_disc(station, attempt_id, job, reporter)
+
+
+#: The tray was not as the ledger had it: the recorder's row is set right, and nothing has failed.
+_NO_FAULT = (MediumMissing, MediumUnsuitable)
+
+
+def _look_at_disc(station: Station, attempt_id: str, job: Job, reporter: Reporter) -> Verdict:
+    """All bytes were fed: the disc decides. Reading is free to repeat."""
+
+    def enter() -> None:
+        with station.database.write() as db:
+            ledger.enter(db, attempt_id, station.owner, Stage.VERIFYING)
+
+    station.persist(enter)
+    stored = prepared_master(station.database, station.masters, job)
+    verdict = verify(station, job, stored, stored.load_image(), reporter)
+    if verdict.outcome is Outcome.GOOD:
+        return verdict
+    return Verdict(
+        verdict.outcome,
+        verdict.verified,
+        verdict.error,
+        verdict.image_sha256,
+        needs_person="evidence says that all was written, the disc says otherwise; look at both disc and drive",
+    )
+
+
+def _cut_short(evidence: Evidence, cause: DiscError | None) -> Verdict:
+    if not evidence.wrote:
+        message = "the burn's evidence says nothing was written, yet the medium holds data"
+        return Verdict(Outcome.SPOILED, verified=False, error=WriteFailed(message), needs_person=message)
+    error = cause or evidence_error(evidence)
+    return Verdict(Outcome.SPOILED, verified=False, error=error)
+
+
+def evidence_error(evidence: Evidence) -> DiscError:
+    """Say what the burn's evidence says of a burn that did not feed everything."""
+    if evidence.failure is not None:
+        return evidence.failure.as_error()
+    return WriteFailed(f"the burn ended after {evidence.bytes_fed} bytes without a word; its process was ended")
+
+
+def _medium_written(station: Station, attempt_id: str, recorder: DiscRecorder) -> MediumInfo | Verdict:
+    """Find the medium that was permitted to be written, or the verdict where it is not in the tray any more."""
+    try:
+        medium = recorder.probe()
+    except RecorderError as error:
+        return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
+    noted = noted_medium(evidence_folder(station, attempt_id))
+    if medium is not None and (noted is None or noted.load == medium.load):
+        return medium
+    message = "the tray is empty" if medium is None else "another disc is in the tray"
+    message += "; the one being written was taken out and counts as spoiled"
+    return Verdict(Outcome.SPOILED, verified=False, error=MediumMissing(message), needs_person=message)
+
+
+def _as_disc_error(error: Exception | None) -> DiscError | None:
+    if error is None or isinstance(error, DiscError):
+        return error
+    return UnexpectedFailure(f"{type(error).__name__}: {error}")
+
+
+class UnexpectedFailure(DiscError):
+    """Something nobody foresaw; it is in the worker's log."""
+
+    code = "DISCMILL_E_UNEXPECTED"
+    remedy = Remedy.REPORT_BUG
+
+
+def _unresolved(station: Station) -> list[tuple[str, Work]]:
+    """List the attempts that were claimed on this recorder and have no verdict, or were given up as lost."""
+    open_or_lost = Attempt.stage.in_(_LEFT) | (Attempt.outcome == Outcome.LOST)
+    with station.database.read() as db:
+        rows = db.execute(
+            select(Attempt, Job, Copy.number)
+            .join(Job, Attempt.job_id == Job.id)
+            .join(Copy, Attempt.copy_id == Copy.id)
+            .where(Attempt.recorder == station.name, open_or_lost)
+            .order_by(Attempt.id)
+        ).all()
+        return [(attempt.id, work_of(attempt, job, number)) for attempt, job, number in rows]
+
+
+def _take_over(station: Station, attempt_id: str) -> None:
+    with station.database.write() as db:
+        ledger.take_over(db, attempt_id, station.owner)
+
+
+def _stage_and_job(station: Station, attempt_id: str) -> tuple[Stage, Job]:
+    with station.database.read() as db:
+        attempt = db.get_one(Attempt, attempt_id)
+        return attempt.stage, db.get_one(Job, attempt.job_id)
+
+
+def is_needed(station: Station) -> bool:
+    """Say whether something was left: an attempt without a verdict, or a disc that did not leave."""
+    return bool(_unresolved(station)) or _undisposed(station) is not None
+
+
+def _clear_tray(station: Station) -> None:
+    """Eject a disc whose attempt was settled before it could leave."""
+    left = _undisposed(station)
+    if left is None:
+        return
+    work, outcome = left
+    medium = station.device.recorder.probe()
+    noted = noted_medium(evidence_folder(station, work.attempt))
+    if medium is None or noted is None or medium.load != noted.load:
+        note_ejected(station, work, None)
+    else:
+        dispose(station, work, outcome)
+
+
+def _undisposed(station: Station) -> tuple[Work, Outcome] | None:
+    """Find the newest attempt whose medium was written, if its disc has not left yet."""
+    with station.database.read() as db:
+        row = db.execute(
+            select(Attempt, Job, Copy.number)
+            .join(Job, Attempt.job_id == Job.id)
+            .join(Copy, Attempt.copy_id == Copy.id)
+            .where(Attempt.recorder == station.name, Attempt.medium_id.is_not(None), Attempt.outcome.is_not(None))
+            .order_by(Attempt.id.desc())
+            .limit(1)
+        ).one_or_none()
+    if row is None:
+        return None
+    attempt, job, number = row
+    if attempt.ejected is not None or attempt.outcome in {None, Outcome.UNUSED, Outcome.SIMULATED}:
+        return None
+    return work_of(attempt, job, number), attempt.outcome

@@ -1,0 +1,57 @@
+"""The verdict, and then the disc: committed first, let go second."""
+
+from jobs import ledger
+from jobs.ledger import Verdict
+from jobs.mastering.recorder import Bin
+from models.attempt import Attempt
+from models.job import Job
+from models.vocabulary import Outcome
+from workers.reporting import Work
+from workers.station import Station
+
+
+def conclude(station: Station, work: Work, verdict: Verdict) -> None:
+    """Commit the verdict; only then let the disc go."""
+
+    def settle() -> Outcome:
+        with station.database.write() as db:
+            return ledger.settle(db, work.attempt, station.owner, verdict, station.rules)
+
+    outcome = station.persist(settle)
+    station.voice.phase(work.attempt, "settled", f"{outcome} on {station.name}: job {work.job} copy {work.copy}")
+    dispose(station, work, outcome)
+
+
+def dispose(station: Station, work: Work, outcome: Outcome) -> None:
+    """Take the disc out to where its outcome says; a medium that stays usable stays in.
+
+    Raises:
+        MediumMissing: somebody took it out already.
+        RecorderError: the mechanism failed; the verdict stands.
+    """
+    if outcome in {Outcome.UNUSED, Outcome.SIMULATED}:
+        return
+    to = Bin.REJECT if outcome is Outcome.SPOILED else Bin.ACCEPT
+    path = station.device.loader.unload(to, disc_label(work))
+    note_ejected(station, work, str(path) if path else None)
+
+
+def note_ejected(station: Station, work: Work, path: str | None) -> None:
+    """Write down that a disc has left the recorder."""
+
+    def note() -> None:
+        with station.database.write() as db:
+            ledger.mark_ejected(db, work.attempt, path)
+
+    station.persist(note)
+
+
+def disc_label(work: Work) -> str:
+    """Name a disc for people, and on an emulated shelf for file managers."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in work.title)[:60].strip("._")
+    return f"{kept or 'disc'}-{work.copy:03d}-{work.attempt[-12:]}"
+
+
+def work_of(attempt: Attempt, job: Job, copy: int) -> Work:
+    """Gather what an attempt is about."""
+    return Work(attempt.id, job.id, copy, job.copies, job.title, job.blocks)

@@ -1,0 +1,92 @@
+"""What a burner writes to: a medium behind one of several drivers, each a module that the plan names."""
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from typing import Protocol
+
+from jobs.errors import RecorderError
+from workers.evidence import Plan, ProgressWriter
+
+#: The module of each type of sink; its `open_sink(plan, cancel, progress)` makes one.
+SINKS = {"emulated": "workers.recorders.emulated_sink"}
+
+
+class Cancel:
+    """Whether the burn was called off, by SIGTERM."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def listen(self) -> None:
+        """Take SIGTERM for a cancel, and nothing a terminal sends."""
+        signal.signal(signal.SIGTERM, self._note)
+        for unwanted in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(unwanted, signal.SIG_IGN)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, at most until the burn is called off; say whether it is."""
+        if not self.requested:
+            select.select([self._reader], [], [], max(0.0, seconds))
+        return self.requested
+
+    def _note(self, *_: object) -> None:
+        if not self.requested:  # a pipe wakes a wait that the signal found half begun; a lock could not
+            self.requested = True
+            os.write(self._writer, b"!")
+
+
+class Sink(Protocol):
+    """A session on a medium, from its first block to its closing. With a simulating plan it writes nothing."""
+
+    @property
+    def block(self) -> int:
+        """The block of the medium that is written next."""
+
+    @property
+    def written(self) -> int:
+        """Bytes of the session that were given to the drive."""
+
+    def check(self) -> None:
+        """Refuse, before anything is written, what could not succeed.
+
+        Raises:
+            MediumError, RecorderError: why.
+        """
+
+    def open(self) -> None:
+        """Begin the session."""
+
+    def write(self, data: memoryview) -> None:
+        """Write whole blocks; 32 at a time are usual.
+
+        Raises:
+            BurnCancelled: the burn was called off while the drive did not answer.
+            MediumError, RecorderError: what happened.
+        """
+
+    def close(self) -> None:
+        """Close the session; it is on the medium when this returns.
+
+        Raises:
+            MediumError, RecorderError: what happened.
+        """
+
+    def abort(self) -> None:
+        """Let go of a session that will not be closed."""
+
+
+def open_sink(plan: Plan, cancel: Cancel, progress: ProgressWriter) -> Sink:
+    """Make the sink that a plan names; nothing is written yet.
+
+    Raises:
+        RecorderError: there is no such type.
+    """
+    module = SINKS.get(str(plan.sink.get("type")))
+    if module is None:
+        raise RecorderError(f"no sink of type {plan.sink.get('type')!r}; there are {', '.join(SINKS)}")
+    make: Callable[[Plan, Cancel, ProgressWriter], Sink] = import_module(module).open_sink
+    return make(plan, cancel, progress)

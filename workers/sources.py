@@ -1,0 +1,60 @@
+"""Whether the files of an image are still what was staged: before a burn, and after one that went wrong."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from jobs.errors import SourceChanged
+from jobs.mastering.image import ExtentMap, Source
+
+_STRIDE = 1 << 20
+
+
+def check_sources(image: ExtentMap) -> None:
+    """Look at each file's size, time and inode, and whether it may be read.
+
+    Raises:
+        SourceChanged: the first that is not what it was.
+    """
+    for source in image.sources:
+        try:
+            source.check(os.lstat(source.path))
+        except OSError as error:
+            raise SourceChanged(source.path, f"can't be looked at ({error.strerror})") from error
+        if not os.access(source.path, os.R_OK):
+            raise SourceChanged(source.path, "can't be read any more")
+
+
+def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> SourceChanged:
+    """Find the file because of which the image's digest is wrong, by hashing them all.
+
+    `progress` hears the bytes hashed so far.
+    """
+    done = 0
+
+    def hashed(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done)
+
+    for source in image.sources:
+        try:
+            source.check(os.lstat(source.path))
+            if _hash(source, hashed) != source.sha256:
+                return SourceChanged(source.path, "has other content")
+        except SourceChanged as changed:
+            return changed
+        except OSError as error:
+            return SourceChanged(source.path, f"can't be read ({error.strerror})")
+    return SourceChanged("a file of the image", "changed and changed back")
+
+
+def _hash(source: Source, progress: Callable[[int], None]) -> str:
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(_STRIDE))
+    with Path(source.path).open("rb", buffering=0) as content:
+        while count := content.readinto(buffer):
+            digest.update(buffer[:count])
+            progress(count)
+    return digest.hexdigest()

@@ -1,0 +1,87 @@
+"""A recorder with all its owner needs to work: what every room of the worker is handed."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from jobs.dispatch import Bell
+from jobs.ledger import Owner, Rules
+from jobs.mastering.masters import MasterStore
+from jobs.mastering.medium import MediumInfo
+from jobs.mastering.recorder import Device
+from jobs.roots import ContentRoots
+from jobs.settings import Settings
+from models.base import new_id
+from models.database import Database
+from workers.flower_events import Voice
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Seconds between two tries to write down what must not be lost.
+_RETRY = 0.5
+
+
+@dataclass(slots=True)
+class MediumIds:
+    """Mints an identity for each medium load: blanks carry no serial.
+
+    `brought` is the load that our own loader brought in last, rather than a person.
+    """
+
+    load: str = ""
+    id: str = ""
+    brought: str = ""
+
+    def of(self, medium: MediumInfo) -> str:
+        """Return the identity of the medium in the tray; a new one after a change."""
+        if not self.id or medium.load != self.load:
+            self.load = medium.load
+            self.id = f"{medium.disc_id or 'medium'}-{new_id()}"
+        return self.id
+
+
+@dataclass(slots=True)
+class Station:
+    """One recorder, the identity of its owner, and the means to serve it."""
+
+    name: str
+    settings: Settings
+    database: Database
+    device: Device
+    bell: Bell
+    voice: Voice
+    owner: Owner
+    media: MediumIds = field(default_factory=MediumIds)
+
+    @property
+    def masters(self) -> MasterStore:
+        """The laid-out masters of all jobs."""
+        return MasterStore(self.settings.store / "masters")
+
+    @property
+    def roots(self) -> ContentRoots:
+        """Where this host may read content from: what it was told, and the store."""
+        return ContentRoots([*self.settings.content_roots, self.settings.store])
+
+    @property
+    def rules(self) -> Rules:
+        """What the administrator set."""
+        return Rules(self.settings.quarantine_after, self.settings.back_off)
+
+    def persist(self, write: Callable[[], T]) -> T:
+        """Write down what must not be lost: while the database is away, keep trying.
+
+        Raises:
+            DiscError: the ledger refused.
+        """
+        while True:
+            try:
+                return write()
+            except DBAPIError:
+                log.warning("the database is away; the verdict of %s waits", self.name, exc_info=True)
+                time.sleep(_RETRY)
