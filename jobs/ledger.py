@@ -290,8 +290,7 @@ def _settle(db: Session, rows: Rows, verdict: Verdict, rules: Rules = _DEFAULT_R
     if verdict.error is not None:
         _route(db, rows, verdict.error, rules)
     _check_waste(db, rows, outcome)
-    if rows.job.reason is not None and rows.copy.state is CopyState.QUEUED:
-        rows.copy.held = True
+    rows.copy.held = rows.copy.state is CopyState.QUEUED and rows.job.reason is not None
     roll_up(db, rows.job)
     _note(db, outcome, rows, error=verdict.error.code if verdict.error else None)
     return outcome
@@ -320,6 +319,10 @@ def _write_down(attempt: Attempt, verdict: Verdict) -> None:
         attempt.error_remedy = verdict.error.remedy
 
 
+#: The states of a copy that its attempt answers for, by what was known of the attempt.
+_HELD_BY = {None: {CopyState.ASSIGNED, CopyState.ACTIVE}, Outcome.GOOD: {CopyState.DONE}}
+
+
 def _free_copy(rows: Rows, outcome: Outcome, before: Outcome | None) -> None:
     """Move the copy on, unless it went its own way meanwhile: a later attempt has it, or another disc counts for it."""
     copy = rows.copy
@@ -327,10 +330,6 @@ def _free_copy(rows: Rows, outcome: Outcome, before: Outcome | None) -> None:
         move(copy, CopyState.DONE)
     elif copy.state in _HELD_BY.get(before, ()):
         move(copy, CopyState.CANCELLED if rows.job.cancel_requested else CopyState.QUEUED)
-
-
-#: The states of a copy that its attempt answers for, by what was known of the attempt.
-_HELD_BY = {None: {CopyState.ASSIGNED, CopyState.ACTIVE}, Outcome.GOOD: {CopyState.DONE}}
 
 
 def _judge_recorder(recorder: Recorder, outcome: Outcome, verdict: Verdict, rules: Rules) -> None:

@@ -63,7 +63,7 @@ def _plain(real: str) -> str:
 def _unresolved(path: Path, error: OSError | ValueError) -> str:
     named = shown(path)
     if isinstance(error, ValueError):
-        return f"{named} can't be a path: {error}"
+        return f"{named} can't be a path: it has a NUL in it"
     if error.errno == errno.ELOOP:
         return f"{named} is a link that leads back to itself"
     if error.errno == errno.ENOENT and path.is_symlink():

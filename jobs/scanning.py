@@ -230,7 +230,7 @@ def _fault(source: _Folder, found: os.stat_result) -> str:
     if not EARLIEST_NS <= found.st_mtime_ns <= LATEST_NS:
         return f"{named} has a time outside the years 1900 to 2155; give it another (touch)"
     if is_folder and source.real in source.above:
-        return f"{named} is reached again through a link below it; remove that link"
+        return f"the link {shown(source.place)} leads back to {named}, which holds it; remove that link"
     # Asked now, not found out after an hour of hashing; a folder tells when it is listed.
     if not is_folder and not os.access(source.real, os.R_OK, effective_ids=True):
         return f"{named} can't be read (permission denied)"

@@ -21,8 +21,9 @@ from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.medium import BLOCK, Family, MediumKind, requested_medium
 from jobs.ordering import Content, ContentKind, Options
 from jobs.preparation import LaidOut, lay_out, prepare_master
+from jobs.rigfile import read_rig
 from jobs.rollup import journal
-from jobs.roots import ContentRoots
+from jobs.roots import ContentRoots, shown
 from jobs.scanning import Scan, scan, scan_image
 from jobs.scheduling import assign, media_class, smallest_family
 from jobs.settings import Settings
@@ -88,6 +89,8 @@ def _stage(settings: Settings, content: Content, options: Options, progress: Pro
     else:
         faults += name_faults(scanned.entries)
     faults += _room_faults(scanned, options)
+    if options.stage is StageMode.REFERENCE:
+        faults += _rig_faults(settings, scanned)
     if faults:
         subject = "the order has faults, nothing was stored"
         raise Faults(subject, faults)
@@ -126,6 +129,21 @@ def _image_faults(scanned: Scan) -> list[str]:
     except InvalidImage as error:
         return [error.message]
     return []
+
+
+def _rig_faults(settings: Settings, scanned: Scan) -> list[str]:
+    """Refuse at once what the workers of this home's rig may not read."""
+    rig = read_rig(settings.home) if settings.is_embedded else None
+    if rig is None:
+        return []
+    roots = ContentRoots([Path(root) for root in rig.content_roots])
+    outside = [entry.source for entry in scanned.entries if entry.source and not roots.contains(entry.source)]
+    if not outside:
+        return []
+    remedy = "restart it with DISCMILL_CONTENT_ROOTS extended, or order with --stage copy"
+    return [
+        f"{shown(outside[0])} lies outside what the running rig may read ({', '.join(rig.content_roots)}); {remedy}"
+    ]
 
 
 def _room_faults(scanned: Scan, options: Options) -> list[str]:

@@ -1,4 +1,4 @@
-"""A worker that does nothing but burn: a process for tests to kill. `python -m tests.burn_alone CONTENT EVIDENCE URI`."""
+"""A worker that does nothing but burn, for tests to kill: `python -m tests.burn_alone CONTENT EVIDENCE URI`."""
 
 import sys
 from pathlib import Path

@@ -22,12 +22,14 @@ def entry_of(path: Path, place: str) -> Entry:
         return Entry(place, 0, found.st_mtime_ns, folder=True)
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Entry(place, found.st_size, found.st_mtime_ns, source=str(path), inode=found.st_ino, sha256=digest)
+    time = found.st_mtime_ns
+    return Entry(place, found.st_size, time, source=str(path), inode=found.st_ino, sha256=digest, source_mtime_ns=time)
 
 
 def a_file(place: str, size: int = 1000, seconds: int = NOON) -> Entry:
     """Make the entry of a file that is not there."""
-    return Entry(place, size, seconds * 10**9 + 999_999_999, source=f"/nowhere/{place}", inode=7, sha256="0" * 64)
+    time = seconds * 10**9 + 999_999_999
+    return Entry(place, size, time, source=f"/nowhere/{place}", inode=7, sha256="0" * 64, source_mtime_ns=1)
 
 
 def a_folder(place: str, seconds: int = NOON) -> Entry:

@@ -51,9 +51,9 @@ class TestRig:
         return next(program for program in self.rig.programs if program.name == name)
 
     def pid(self, name: str) -> int:
-        process = self.program(name).process
-        assert process is not None
-        return process.pid
+        """Return the process id of a program, once it runs."""
+        process = wait_until(lambda: self.program(name).process, f"{name} runs")
+        return int(process.pid)
 
     def drive(self, recorder: str) -> EmulatedDrive:
         return EmulatedDrive(self.settings.home / "recorders" / recorder)
@@ -116,7 +116,9 @@ def running_rig(
     fast: dict[str, object] = {"heartbeat": 0.3, "lease": 2.0, "tick": 0.2, "watch": 0.1, "back_off": 0.1}
     settings = load_settings(home=home, content_roots=[root], **{**fast, **given})
     folder = home / "recorders"
-    named = [RecorderSetting(name=f"r{n}", uri=f"emulated:{folder / f'r{n}'}{options}") for n in range(1, recorders + 1)]
+    named = [
+        RecorderSetting(name=f"r{n}", uri=f"emulated:{folder / f'r{n}'}{options}") for n in range(1, recorders + 1)
+    ]
     stop = threading.Event()
     with Rig(settings, named, flower=flower) as rig, Client(settings=settings) as mill:
         keeper = threading.Thread(target=_keep, args=(rig, stop), name="keeper")

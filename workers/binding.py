@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Self, TypeVar
 
 from celery import Celery
 from sqlalchemy import select
@@ -26,6 +26,7 @@ from workers.registry import beat, register, retire
 from workers.station import Station
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Binding:
@@ -75,7 +76,7 @@ class Binding:
             try:
                 return run_attempt(self.station, attempt_id)
             finally:
-                self._guarded(partial(caretaker.look, self.station))
+                self._tend(caretaker.look)
 
     def _care(self) -> None:
         """Start up, then make one round after the other; between discs only, since the drive is one."""
@@ -83,11 +84,14 @@ class Binding:
         while not self._stop.is_set():
             if self._in_use.acquire(timeout=self.station.settings.watch):
                 try:
-                    if self._guarded(partial(step, self.station)):
+                    if self._tend(step):
                         step = caretaker.round_trip
                 finally:
                     self._in_use.release()
             self._stop.wait(self.station.settings.watch)
+
+    def _tend(self, step: Callable[[Station], None]) -> bool:
+        return self._guarded(partial(caretaker.tend, self.station, step)) is True
 
     def _beat(self) -> None:
         while not self._stop.is_set() or self._threads[1].is_alive():
@@ -109,17 +113,15 @@ class Binding:
                 withdraw(db, attempt_id, "the worker stops")
         retire(station.database, station.owner)
 
-    def _guarded(self, step: Callable[[], object]) -> bool:
-        """Take a step whose failure must not end the thread: it is logged and tried again next round."""
+    def _guarded(self, step: Callable[[], T]) -> T | None:
+        """Take a step whose failure must not end the thread: it is logged, and the next round tries again."""
         try:
-            step()
+            return step()
         except Fenced as error:
             log.info("%s", error)
         except Exception:
             log.exception("recorder %s: a round failed; the next one tries again", self.station.name)
-        else:
-            return True
-        return False
+        return None
 
 
 def _station(settings: Settings, name: str, uri: str, device: Device, app: Celery) -> Station:

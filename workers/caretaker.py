@@ -1,11 +1,12 @@
 """Looks after a drive while it is idle: what was left, what operators ask, its medium, its next disc."""
 
 import logging
+from collections.abc import Callable
 
 from sqlalchemy import select
 
 from jobs import scheduling
-from jobs.errors import DiscError, RecorderBusy, RecorderMissing
+from jobs.errors import DiscError, Fenced, RecorderBusy
 from jobs.mastering.medium import MediumInfo, MediumKind
 from jobs.mastering.recorder import Bin
 from models.attempt import Attempt
@@ -45,17 +46,30 @@ def round_trip(station: Station) -> None:
         run_attempt(station, assignment.attempt)
 
 
-def look(station: Station) -> None:
-    """See what is in the tray, bring in what the queue needs, and write down what was seen."""
+def tend(station: Station, step: Callable[[Station], None]) -> bool:
+    """Take a step; where the recorder is in the way, write down what a person has to see, and say False.
+
+    Raises:
+        Fenced: the recorder has a newer owner.
+    """
     try:
-        sight = _sight(station, _stocked(station))
-    except RecorderBusy as error:
-        sight = Sight(Condition.LOADING, error.message)
-    except RecorderMissing as error:
-        sight = Sight(Condition.ATTENTION, f"{error.message}; plug it in again")
+        step(station)
+    except Fenced:
+        raise
     except DiscError as error:
-        sight = Sight(Condition.ATTENTION, error.message)
-    observe(station.database, station.owner, sight)
+        condition = Condition.LOADING if isinstance(error, RecorderBusy) else Condition.ATTENTION
+        observe(station.database, station.owner, Sight(condition, error.message))
+        return False
+    return True
+
+
+def look(station: Station) -> None:
+    """See what is in the tray, bring in what the queue needs, and write down what was seen.
+
+    Raises:
+        DiscError: the recorder or its loader failed.
+    """
+    observe(station.database, station.owner, _sight(station, _stocked(station)))
 
 
 def _stocked(station: Station) -> MediumInfo | None:
@@ -65,16 +79,13 @@ def _stocked(station: Station) -> MediumInfo | None:
     stock = loader.stock()
     if not stock or _is_set_aside(station):
         return medium
-    if medium is not None and medium.used and medium.load == station.media.brought:
-        if _is_wanted(station, medium):
-            return medium
+    if medium is not None and medium.used and not _is_wanted(station, medium):
         loader.unload(Bin.REJECT, f"not-blank-{station.media.of(medium)[-12:]}")
         medium = None
     kind = _kind_to_load(station, medium, list(stock))
     if kind is not None:
         loader.load(kind)
         medium = recorder.probe()
-        station.media.brought = medium.load if medium is not None else ""
     return medium
 
 

@@ -5,12 +5,12 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-from jobs.cli.console import staging_bars
-from jobs.cli.follow import follow_live
 from rich.console import Console
 from rich.table import Table
 
 import jobs
+from jobs.cli.console import staging_bars
+from jobs.cli.follow import follow_live
 from jobs.client import Client, Report
 from jobs.ordering import manifest_disc
 from jobs.settings import Settings, load_settings
@@ -33,19 +33,26 @@ def run_demo(home: Path | None) -> int:
     library = Path(sysconfig.get_path("stdlib")).resolve()
     project = Path(jobs.__file__).resolve().parents[1]
     settings = load_settings(home=home, content_roots=[home, library, project], heartbeat=1, lease=10)
-    console.print(f"[bold]discmill demo[/] in {home}")
+    console.print(f"[bold]discmill demo[/] in {home}", soft_wrap=True)
     with Rig(settings, default_recorders(settings, _RECORDERS, _SPEED)) as rig, Client(settings=settings) as mill:
-        console.print(f"Redis on {settings.redis_socket}, {_RECORDERS} emulated recorders, Flower at {rig.flower_url}")
+        console.print(f"{_RECORDERS} emulated recorders, Redis on {settings.redis_socket}", soft_wrap=True)
+        console.print(f"Flower at {rig.flower_url}")
         manifest = _list_content(settings, {**_packages(project), "python": library})
         with staging_bars() as bars:
             job = mill.submit(manifest_disc(manifest), copies=_COPIES, progress=bars)
         report = follow_live(job, settle=rig.keep_running)
     console.print(_table(report))
+    _list_files(console, report)
     return _conclude(console, report)
 
 
 def _packages(project: Path) -> dict[str, Path]:
     return {f"discmill/{name}": project / name for name in ("jobs", "models", "workers", "migrations")}
+
+
+def _is_wanted(file: Path, tree: Path) -> bool:
+    inside = file.resolve().is_relative_to(tree)  # distributions link some files elsewhere
+    return inside and file.suffix in _WANTED and file.is_file() and _LEFT_OUT.isdisjoint(file.relative_to(tree).parts)
 
 
 def _list_content(settings: Settings, trees: dict[str, Path]) -> Path:
@@ -54,7 +61,7 @@ def _list_content(settings: Settings, trees: dict[str, Path]) -> Path:
         {"path": f"{name}/{file.relative_to(tree)}", "source": str(file)}
         for name, tree in trees.items()
         for file in sorted(tree.rglob("*"))
-        if file.suffix in _WANTED and file.is_file() and _LEFT_OUT.isdisjoint(file.relative_to(tree).parts)
+        if _is_wanted(file, tree)
     ]
     manifest = settings.home / "demo.json"
     manifest.write_text(json.dumps({"version": 1, "title": "discmill demo", "entries": entries}), encoding="utf-8")
@@ -62,19 +69,24 @@ def _list_content(settings: Settings, trees: dict[str, Path]) -> Path:
 
 
 def _table(report: Report) -> Table:
-    table = Table("copy", "recorder", "verdict", "verified", "SHA-256 of the disc", "disc", title="Discs")
+    table = Table("copy", "recorder", "verdict", "verified", "blocks", title="Discs")
     for disc in report.discs:
-        digest = str(disc["image_sha256"] or "")
         table.add_row(
             f"{disc['copy']}/{report.copies}",
             str(disc["recorder"]),
             str(disc["outcome"]),
             "yes" if disc["verified"] else "no",
-            digest,
-            str(disc["path"] or ""),
+            str(disc["blocks_total"]),
             style=None if disc["outcome"] == "good" else "red",
         )
     return table
+
+
+def _list_files(console: Console, report: Report) -> None:
+    """Name digest and file of each disc, a line each as sha256sum writes and checks them."""
+    for disc in report.discs:
+        if disc["path"]:
+            console.print(f"{disc['image_sha256']}  {disc['path']}", soft_wrap=True, highlight=False)
 
 
 def _conclude(console: Console, report: Report) -> int:

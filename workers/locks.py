@@ -79,11 +79,6 @@ def record_holder(handle: int) -> None:
     os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
 
 
-def owner_lock(recorder: "DiscRecorder") -> FileLock:
-    """Return the lock that a recorder's worker holds for life."""
-    return FileLock(recorder.locks / "owner")
-
-
 def drive_lock(recorder: "DiscRecorder") -> FileLock:
     """Return the lock of one burn or one access."""
     return FileLock(recorder.locks / "drive")

@@ -1,6 +1,5 @@
 """The whole rig in one terminal: database, Redis, dispatcher, recorders and Flower, started and stopped in order."""
 
-import json
 import logging
 import os
 import signal
@@ -9,14 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from jobs.schema import upgrade
-
 from jobs.errors import RecorderBusy
 from jobs.overview import recorder_documents
+from jobs.rigfile import RigState, forget_rig, read_rig
+from jobs.schema import upgrade
 from jobs.settings import RecorderSetting, Settings, subprocess_environment
 from models.database import Database
 from workers.embedded import EmbeddedRedis
@@ -59,11 +57,6 @@ class Rig:
         self._others = [self._program("dispatcher", environment, "dispatcher")]
         if flower:
             self._others.append(self._program("flower", environment, "flower"))
-
-    @property
-    def state_file(self) -> Path:
-        """Where the rig's address and processes are noted."""
-        return self.settings.home / "rig.json"
 
     @property
     def programs(self) -> list[Program]:
@@ -112,7 +105,7 @@ class Rig:
             time.sleep(_LOOK / 4)
         self._stop_others()
         self._redis.stop()
-        self.state_file.unlink(missing_ok=True)
+        forget_rig(self.settings.home)
         self._lock.close()
 
     def are_ready(self, database: Database) -> bool:
@@ -145,24 +138,15 @@ class Rig:
     def _note(self) -> None:
         """Note the address and the processes, for people and for the next start."""
         processes = [program.process for program in self.programs if program.process is not None]
-        state = {
-            "pid": os.getpid(),
-            "flower": self.flower_url,
-            "content_roots": [str(root) for root in self.settings.content_roots],
-            "processes": {process.pid: process_start(process.pid) for process in processes},
-        }
-        draft = self.state_file.with_suffix(".new")
-        draft.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-        draft.replace(self.state_file)
+        started = {str(process.pid): process_start(process.pid) for process in processes}
+        roots = [str(root) for root in self.settings.content_roots]
+        RigState(os.getpid(), self.flower_url, roots, started).save(self.settings.home)
 
     def _end_leftovers(self) -> None:
         (self.settings.home / "logs").mkdir(exist_ok=True)
-        try:
-            state = json.loads(self.state_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        for pid, started in state.get("processes", {}).items():
-            end_leftover(int(pid), str(started))
+        left = read_rig(self.settings.home)
+        for pid, started in (left.processes if left else {}).items():
+            end_leftover(int(pid), started)
 
 
 def run_up(settings: Settings, recorders: list[RecorderSetting], *, flower: bool) -> int:

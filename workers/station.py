@@ -28,14 +28,10 @@ _RETRY = 0.5
 
 @dataclass(slots=True)
 class MediumIds:
-    """Mints an identity for each medium load: blanks carry no serial.
-
-    `brought` is the load that our own loader brought in last, rather than a person.
-    """
+    """Mints an identity for each medium load: blanks carry no serial."""
 
     load: str = ""
     id: str = ""
-    brought: str = ""
 
     def of(self, medium: MediumInfo) -> str:
         """Return the identity of the medium in the tray; a new one after a change."""

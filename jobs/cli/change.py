@@ -18,7 +18,7 @@ app = typer.Typer()
 recorders = typer.Typer(help="List the recorders, and say what they may do.", invoke_without_command=True)
 app.add_typer(recorders, name="recorders", rich_help_panel=console.RIG)
 
-Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="The recorders' names.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The recorders' names.")]
 
 _RECORDER_COLUMNS = (
     Column("name", lambda recorder: recorder["name"]),
@@ -27,9 +27,8 @@ _RECORDER_COLUMNS = (
     Column("progress", lambda recorder: console.percent(recorder["progress"]), right=True),
     Column("good", lambda recorder: recorder["good"], right=True),
     Column("spoiled", lambda recorder: recorder["spoiled"], right=True),
-    Column("device", lambda recorder: recorder["uri"]),
     Column("host", lambda recorder: recorder["host"]),
-    Column("message", lambda recorder: recorder["message"]),
+    Column("message", lambda recorder: recorder["message"], wide=True),
 )
 
 
@@ -68,7 +67,7 @@ def retry(job: JobId) -> None:
 @app.command(rich_help_panel=console.ORDERS)
 def priority(
     job: JobId,
-    value: Annotated[int, typer.Argument(metavar="0-9", min=0, max=9, help="9 is first.")],
+    value: Annotated[int, typer.Argument(metavar="N", min=0, max=9, help="9 is first.")],
 ) -> None:
     """Give an order another priority; discs that are under way keep their turn."""
     from jobs import control
@@ -95,14 +94,14 @@ def resolve(
 
 
 @recorders.callback()
-def _recorders(context: typer.Context, as_json: AsJson = False) -> None:
+def _recorders(context: typer.Context, *, as_json: AsJson = False) -> None:
     """List the recorders, and say what they may do."""
     if context.invoked_subcommand is None:
         list_recorders(as_json=as_json)
 
 
 @recorders.command("list")
-def list_recorders(as_json: AsJson = False) -> None:
+def list_recorders(*, as_json: AsJson = False) -> None:
     """List the recorders: state, medium, counts, and what a person has to do."""
     from jobs.overview import recorder_documents
 
@@ -152,12 +151,10 @@ def eject(
 
 def _eject(database: "Database", name: str, timeout: float) -> str:
     """Ask one recorder, and tell what it says; return the fault, or nothing."""
-    from jobs import control
-
     try:
-        said = doors.await_answer(database, control.ask(database, name, "eject"), timeout)
+        said = doors.ask(database, name, "eject", timeout=timeout)
     except DiscError as error:
-        return f"{name}: {error.message}"
+        return error.message
     if not said["ok"]:
         return f"{name}: {said['message']}"
     console.say(f"{name}: {said['message']}")

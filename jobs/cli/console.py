@@ -6,13 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import TransferSpeedColumn
+from rich.console import Console, JustifyMethod
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
@@ -46,24 +53,24 @@ Timeout = Annotated[float | None, typer.Option(metavar="S", min=0, help="Wait th
 class Shell(TyperGroup):
     """The root of the commands; turns what the project refuses, or fails at, into a message and exit code 1."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401  (typer's own Context, whose home is not public)
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except DiscError as error:
-            complain(error.message)
         except Exception as error:
-            message = _explain(error)
+            message = explain(error)
             if message is None:
                 raise
             complain(message)
         raise typer.Exit(FAILED)
 
 
-def _explain(error: Exception) -> str | None:
-    """Say what an error of the system or the database means to who typed; None if it is a fault of the program."""
+def explain(error: Exception) -> str | None:
+    """Say what an error means to who typed; None if it is a fault of the program, or none at all."""
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+    if isinstance(error, DiscError):
+        return error.message
     if isinstance(error, DBAPIError):
         return f"the database can't be used: {error.orig}; `discmill health` says what it needs"
     if isinstance(error, SQLAlchemyError):
@@ -119,11 +126,12 @@ def print_json_line(document: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its head, and what it shows of a document."""
+    """A column of a table: its head, and what it shows of a document; a wide one gives way where there is no room."""
 
     head: str
     show: Callable[[Document], object]
     right: bool = False
+    wide: bool = False
 
 
 def print_documents(documents: Sequence[Document], columns: Sequence[Column], nothing: str, *, as_json: bool) -> None:
@@ -140,9 +148,10 @@ def print_table(documents: Sequence[Document], columns: Sequence[Column]) -> Non
     """Print a table with a row for each document."""
     console = stdout()
     short = console.width < _ROOM_FOR_IDS
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column.head, justify="right" if column.right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column.right else "left"
+        table.add_column(column.head, justify=justify, no_wrap=not column.wide, overflow="fold")
     for document in documents:
         table.add_row(*(_cell(column.show(document), short=short) for column in columns))
     console.print(table)
@@ -193,7 +202,7 @@ def size(count: object) -> str:
 
 def moment(stamp: object) -> str:
     """Write a time of a document in the time zone of whoever looks."""
-    return f"{datetime.fromisoformat(str(stamp)).astimezone():%Y-%m-%d %H:%M:%S}" if stamp else ""
+    return f"{datetime.fromisoformat(str(stamp)).astimezone():%Y-%m-%d %H:%M}" if stamp else ""
 
 
 @contextmanager

@@ -1,33 +1,23 @@
 # ruff: noqa: PLC0415  (what takes long to import is imported when it is used: --help answers at once)
-"""Commands about the bytes of a disc: lay a master out to a file, compare a file or a disc with a job's master."""
+"""Commands about the bytes of a disc: write an image to a file, compare a file or a disc with a job's master."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobs.cli import console, doors
-from jobs.cli.console import AsJson, Heard
+from jobs.cli.console import AsJson, Document
 from jobs.cli.submit import VolumeId
-from jobs.errors import Faults, MediumDiffers, NotFound
-from jobs.mastering.medium import Family
-from jobs.mastering.progress import ProgressEvent, VerifyProgress
+from jobs.errors import MediumDiffers, NotFound
+from jobs.mastering.medium import Family, requested_medium
 
 if TYPE_CHECKING:
-    from jobs.mastering.image import ExtentMap
-    from jobs.mastering.verification import Comparison
-    from jobs.preparation import LaidOut
     from jobs.settings import Settings
     from models.database import Database
     from models.job import Job
 
 app = typer.Typer()
-
-#: Bytes written at a time.
-_STRIDE = 1 << 20
 
 
 @app.command(
@@ -35,45 +25,96 @@ _STRIDE = 1 << 20
     epilog="Example:\n\n  discmill master photos/ --output photos.iso --volume-id PHOTOS",
 )
 def master(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, and folders whose content is meant.")],
-    output: Annotated[Path, typer.Option(metavar="FILE.iso", help="The file to write; it is there whole or not at all.")],
-    medium: Annotated[Family | None, typer.Option(help="What it is laid out for; default: the smallest that fits.")] = None,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, and folders whose content is meant.")],
+    output: Annotated[
+        Path, typer.Option(metavar="FILE.iso", help="The file to write; it is there whole or not at all.")
+    ],
+    medium: Annotated[Family | None, typer.Option(help="What to lay out for; default: the smallest that fits.")] = None,
     volume_id: VolumeId = "",
 ) -> None:
     """Write the image that `submit data` would burn to a file; prints its SHA-256 as sha256sum does."""
+    from jobs.image_file import lay_out_content, write_image
+    from jobs.roots import ContentRoots
     from jobs.settings import load_settings
 
+    roots = ContentRoots(load_settings().content_roots)
     with console.staging_bars() as bars:
-        laid = _lay_out(load_settings(), paths, medium, volume_id, bars)
-        with _whole_or_not(output) as file:
-            digest = write_image(laid.image, file, bars)
+        laid = lay_out_content(roots, paths, medium, volume_id, bars)
+        digest = write_image(laid.image, output, bars)
     console.answer(f"{digest}  {output}")
 
 
-def _lay_out(
-    settings: "Settings", paths: Sequence[Path], medium: Family | None, volume_id: str, bars: Heard
-) -> "LaidOut":
-    """Stage and lay out as a submit does, and have the image read by another reader."""
-    from jobs.mastering.inspection import inspect
-    from jobs.mastering.joliet import default_volume_id, name_faults
-    from jobs.roots import ContentRoots
-    from jobs.scanning import scan
-    from jobs.staging import stage
+@app.command(
+    rich_help_panel=console.DISCS,
+    epilog="Examples:\n\n  discmill verify disc.iso --job 5d1e0c44a9f2\n\n  discmill verify r1 --job 5d1e0c44a9f2\n\n"
+    "Exit code: 0 every block is the master's, 1 not so.",
+)
+def verify(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.iso|RECORDER", help="A file (r1 is a recorder, ./r1 a file), or whose disc to read."
+        ),
+    ],
+    job: Annotated[str, typer.Option(metavar="ID", help="The job whose disc it should be.")],
+    timeout: Annotated[float, typer.Option(metavar="S", min=0, help="Wait this many seconds for a recorder.")] = 7200,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a file, or the disc in a recorder's tray, with a job's master, block by block."""
+    from jobs.overview import find_job
+    from jobs.settings import load_settings
 
-    roots = ContentRoots(settings.content_roots)
-    scanned = scan(paths, roots)
-    faults = [*scanned.faults, *name_faults(scanned.entries)]
-    if faults:
-        raise Faults("the content has faults, nothing was written", faults)
-    manifest = stage(scanned.entries, roots, progress=lambda done, total, _entries: bars("hashing", done, total))
-    named = volume_id or default_volume_id(paths[0].absolute().name or "disc")
-    families = [medium] if medium else list(Family)
-    laid = _smallest(manifest, families, named)
-    inspect(laid.image, manifest)
-    return laid
+    settings = load_settings()
+    with doors.database(settings) as database:
+        with database.read() as db:
+            ordered = find_job(db, doors.job_id(db, job))
+        if _is_recorder(database, target):
+            report = _ask_recorder(database, target, ordered.id, timeout)
+        elif Path(target).is_file():
+            report = _compare_file(settings, database, Path(target), ordered)
+        else:
+            message = f"{target} is neither a file nor a recorder; `discmill recorders` lists these"
+            raise NotFound(message)
+    if as_json:
+        console.print_json(report)
+    elif report["ok"]:
+        console.answer(str(report["message"]))
+    else:
+        console.complain(str(report["message"]))
+    raise typer.Exit(0 if report["ok"] else console.FAILED)
 
 
-def _smallest(manifest: "Manifest", families: Sequence[Family], volume_id: str) -> "LaidOut":
-    """Lay out for the first family that holds the image."""
-    from jobs.mastering.joliet import LayoutOptions
-    from jobs.preparation import lay_out
+def _is_recorder(database: "Database", name: str) -> bool:
+    from models.recorder import Recorder
+
+    with database.read() as db:
+        return db.get(Recorder, name) is not None
+
+
+def _ask_recorder(database: "Database", name: str, job: str, timeout: float) -> Document:
+    said = doors.ask(database, name, "verify", job, timeout=timeout)
+    return _report(job, name, str(said.get("image_sha256") or ""), str(said["message"]), ok=bool(said["ok"]))
+
+
+def _compare_file(settings: "Settings", database: "Database", path: Path, job: "Job") -> Document:
+    from jobs.image_file import compare_image
+    from jobs.mastering.masters import MasterStore
+    from jobs.preparation import prepared_master
+
+    medium = requested_medium(job.medium)
+    family = medium if isinstance(medium, Family) else medium.family
+    stored = prepared_master(database, MasterStore(settings.store / "masters"), job)
+    try:
+        with console.staging_bars() as bars:
+            compared = compare_image(path, stored, family, bars)
+    except MediumDiffers as error:
+        return _report(job.id, str(path), "", error.message, ok=False)
+    if compared.equal:
+        return _report(job.id, str(path), compared.sha256, "every block is the master's", ok=True)
+    places = "".join(f"\n  - {difference}" for difference in compared.differences)
+    return _report(job.id, str(path), compared.sha256, f"{path} differs from the master in{places}", ok=False)
+
+
+def _report(job: str, target: str, sha256: str, message: str, *, ok: bool) -> Document:
+    return {"ok": ok, "job": job, "target": target, "image_sha256": sha256 or None, "message": message}

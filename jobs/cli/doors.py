@@ -83,9 +83,13 @@ def _check(settings: "Settings") -> None:
     try:
         found = _is_there(settings.database_url)
     except ModuleNotFoundError as error:
-        raise NoDatabase(f"the driver of DISCMILL_DATABASE_URL is missing ({error}); install discmill[postgres]") from error
+        raise NoDatabase(
+            f"the driver of DISCMILL_DATABASE_URL is missing ({error}); install discmill[postgres]"
+        ) from error
     if not found:
-        message = f"there is no database in {settings.home}; start a rig with `discmill up`, or set DISCMILL_HOME to its home"
+        message = (
+            f"there is no database in {settings.home}; start a rig with `discmill up`, or set DISCMILL_HOME to its home"
+        )
         raise NoDatabase(message)
 
 
@@ -131,20 +135,28 @@ def _complete(db: "Session", column: "InstrumentedAttribute[str]", text: str) ->
     return found[0] if found else text
 
 
-def await_answer(
-    opened: "Database", request: str, timeout: float, sleep: Callable[[float], object] = time.sleep
+def ask(  # noqa: PLR0913  (each has one meaning)
+    opened: "Database",
+    recorder: str,
+    verb: str,
+    job: str | None = None,
+    *,
+    timeout: float,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Mapping[str, object]:
-    """Wait for what a recorder's worker says to a request.
+    """Ask something of a recorder's worker, and wait for its answer.
 
     Raises:
-        NotAnswered: it said nothing in time; the request is withdrawn.
+        NotFound, NotAllowed: the recorder is not there, or not idle.
+        NotAnswered: nobody said anything in time; the request is withdrawn.
     """
     from jobs import control
 
+    request = control.ask(opened, recorder, verb, job)
     give_up = time.monotonic() + timeout
-    while (said := control.answer_to(opened, request)) is None:
+    while (answer := control.answer_to(opened, request)) is None:
         if time.monotonic() >= give_up:
             control.withdraw_request(opened, request)
-            raise NotAnswered(f"the recorder's worker did not answer in {timeout:g} seconds; the request is withdrawn")
+            raise NotAnswered(f"{recorder} did not answer in {timeout:g} seconds; the request is withdrawn")
         sleep(_LOOK)
-    return said
+    return answer

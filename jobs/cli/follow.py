@@ -26,7 +26,7 @@ _CODES = "Exit code: 0 completed, 1 failed or cancelled, 3 waits for a decision"
 
 
 @app.command(rich_help_panel=console.ORDERS, epilog=f"{_CODES}.")
-def watch(job: JobId, as_json: AsJson = False) -> None:
+def watch(job: JobId, *, as_json: AsJson = False) -> None:
     """Follow an order until it is over, or waits for a decision.
 
     On a terminal with bars, else with a line for each change; with --json one document a line.
@@ -40,7 +40,7 @@ def watch(job: JobId, as_json: AsJson = False) -> None:
 
 
 @app.command(rich_help_panel=console.ORDERS, epilog=f"{_CODES}, 4 timeout.")
-def wait(job: JobId, timeout: Timeout = None, as_json: AsJson = False) -> None:
+def wait(job: JobId, timeout: Timeout = None, *, as_json: AsJson = False) -> None:
     """Wait until an order is over, or waits for a decision."""
     from jobs.cli.live import Silence, job_sentence
 

@@ -22,31 +22,42 @@ _PAGE, _LOOK = 1000, 0.25
 #: On PostgreSQL an event may become visible after a later one: so many are read again.
 _OVERLAP = 200
 
+
+def _verdict(disc: Document) -> object:
+    if disc["outcome"] == "good" and not disc["verified"]:
+        return "good, not verified"
+    return disc["outcome"] or disc["stage"]
+
+
+def _error_or_file(disc: Document) -> object:
+    error = disc["error"]
+    return f"{error['code']}: {error['message']}" if isinstance(error, dict) else disc["path"]
+
+
 _JOB_COLUMNS = (
     Column("id", lambda job: Id(job["job"])),
     Column("state", lambda job: "cancelling" if job["cancelling"] else job["state"]),
-    Column("title", lambda job: job["title"]),
+    Column("title", lambda job: job["title"], wide=True),
     Column("good", lambda job: f"{job['good']}/{job['copies']}", right=True),
     Column("progress", lambda job: console.percent(job["progress"]), right=True),
     Column("medium", lambda job: job["medium"]),
     Column("created", lambda job: console.moment(job["created"])),
-    Column("reason", lambda job: job["reason"]),
+    Column("reason", lambda job: job["reason"], wide=True),
 )
 _DISC_COLUMNS = (
     Column("attempt", lambda disc: Id(disc["attempt"])),
     Column("copy", lambda disc: disc["copy"], right=True),
     Column("recorder", lambda disc: disc["recorder"]),
-    Column("verdict", lambda disc: disc["outcome"] or disc["stage"]),
-    Column("verified", lambda disc: _yes_or_no(disc["verified"])),
+    Column("verdict", _verdict),
     Column("medium", lambda disc: disc["medium"]),
     Column("finished", lambda disc: console.moment(disc["finished"])),
-    Column("error or file", lambda disc: _error(disc) or disc["path"]),
+    Column("error or file", _error_or_file, wide=True),
 )
 _JOB_OF_DISC = Column("job", lambda disc: Id(disc["job"]))
 _FIND_COLUMNS = (
     Column("job", lambda file: Id(file["job"])),
-    Column("title", lambda file: file["title"]),
-    Column("path", lambda file: file["path"]),
+    Column("title", lambda file: file["title"], wide=True),
+    Column("path", lambda file: file["path"], wide=True),
     Column("size", lambda file: console.size(file["size"]), right=True),
     Column("good discs", lambda file: file["good"], right=True),
 )
@@ -56,7 +67,7 @@ _EVENT_COLUMNS = (
     Column("job", lambda event: Id(event["job"] or "")),
     Column("copy", lambda event: event["copy"], right=True),
     Column("recorder", lambda event: event["recorder"]),
-    Column("data", lambda event: _data(event)),
+    Column("data", lambda event: _facts_of(event["data"]), wide=True),
 )
 
 
@@ -64,6 +75,7 @@ _EVENT_COLUMNS = (
 def list_jobs(
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many at most.")] = 50,
+    *,
     as_json: AsJson = False,
 ) -> None:
     """List orders, the newest first."""
@@ -75,7 +87,7 @@ def list_jobs(
 
 
 @app.command(rich_help_panel=console.ORDERS)
-def show(job: JobId, as_json: AsJson = False) -> None:
+def show(job: JobId, *, as_json: AsJson = False) -> None:
     """Show one order and every attempt to make its discs."""
     from jobs.overview import job_document
 
@@ -94,6 +106,7 @@ def show(job: JobId, as_json: AsJson = False) -> None:
 def discs(
     job: Annotated[str | None, typer.Option(metavar="ID", help="Only discs of this job.")] = None,
     recorder: Annotated[str | None, typer.Option(metavar="NAME", help="Only discs of this recorder.")] = None,
+    *,
     as_json: AsJson = False,
 ) -> None:
     """List every attempt that touched a disc."""
@@ -109,7 +122,10 @@ def discs(
     epilog="Examples:\n\n  discmill find contract.pdf\n\n  discmill find letters/2026/contract.pdf",
 )
 def find(
-    what: Annotated[str, typer.Argument(metavar="NAME|SHA256", help="A file's name, its place on the disc, or digest.")],
+    what: Annotated[
+        str, typer.Argument(metavar="NAME|SHA256", help="A file's name, its place on the disc, or digest.")
+    ],
+    *,
     as_json: AsJson = False,
 ) -> None:
     """Find the orders and the good discs that hold a file."""
@@ -123,6 +139,7 @@ def find(
 @app.command(rich_help_panel=console.ADMINISTRATION)
 def events(
     job: Annotated[str | None, typer.Option(metavar="ID", help="Only what happened to this job.")] = None,
+    *,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens, until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many of the past at most.")] = _PAGE,
     as_json: AsJson = False,
@@ -179,11 +196,12 @@ def _tell_event(event: Document) -> None:
     copy = f" copy {event['copy']}" if event["copy"] else ""
     subject = f" job {event['job']}{copy}" if event["job"] else ""
     recorder = f" on {event['recorder']}" if event["recorder"] else ""
-    console.answer(f"{console.moment(event['at'])} {event['kind']}{subject}{recorder} {_data(event)}".rstrip())
+    console.answer(
+        f"{console.moment(event['at'])} {event['kind']}{subject}{recorder} {_facts_of(event['data'])}".rstrip()
+    )
 
 
-def _data(event: Document) -> str:
-    data = event["data"]
+def _facts_of(data: object) -> str:
     facts = data.items() if isinstance(data, dict) else ()
     return " ".join(f"{name}={value}" for name, value in facts if value is not None)
 
@@ -210,12 +228,3 @@ def _facts(job: Document) -> Document:
 def _counts(job: Document) -> str:
     others = [f"{job[word]} {word}" for word in ("active", "queued", "spoiled", "surplus") if job[word]]
     return ", ".join([f"{job['good']} of {job['copies']} good", *others])
-
-
-def _error(disc: Document) -> str:
-    error = disc["error"]
-    return f"{error['code']}: {error['message']}" if isinstance(error, dict) else ""
-
-
-def _yes_or_no(value: object) -> str:
-    return "" if value is None else "yes" if value else "no"

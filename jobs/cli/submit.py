@@ -25,7 +25,9 @@ app.add_typer(order, name="submit", rich_help_panel=console.ORDERS)
 
 _SPEED = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)x?", re.ASCII)
 
-VolumeId = Annotated[str, typer.Option("--volume-id", metavar="ID", help="Name of the volume; default: after the title.")]
+VolumeId = Annotated[
+    str, typer.Option("--volume-id", metavar="ID", help="Name of the volume; default: after the title.")
+]
 Title = Annotated[str, typer.Option(metavar="T", help="What people call the order; default: after the first source.")]
 Medium = Annotated[
     str,
@@ -38,60 +40,12 @@ _EXAMPLES = (
 )
 
 
-def ordering(describe: Callable[..., Content]) -> Callable[..., None]:
-    """Make a command of a function that says what goes on the disc: the rest of the order form is added."""
-    own = inspect.signature(describe).parameters
-    form = [each for each in inspect.signature(_place).parameters.values() if each.name != "content"]
-
-    def command(**given: Any) -> None:
-        content = describe(**{name: given.pop(name) for name in own})
-        _place(content, **given)
-
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in [*own.values(), *form]]
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {each.name: each.annotation for each in parameters}
-    command.__name__, command.__doc__ = describe.__name__, describe.__doc__
-    return command
-
-
-@order.command(epilog=_EXAMPLES)
-@ordering
-def data(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, and folders whose content is meant.")],
-    volume_id: VolumeId = "",
-    title: Title = "",
-) -> Content:
-    """Order files and folders, merged into the root of the disc."""
-    return data_disc(*paths, volume_id=volume_id, title=title)
-
-
-@order.command(epilog="Example:\n\n  discmill submit image debian.iso --copies 5 --speed 8x")
-@ordering
-def image(
-    file: Annotated[Path, typer.Argument(metavar="FILE.iso", help="The image, burnt bit for bit.")],
-    title: Title = "",
-) -> Content:
-    """Order a ready-made ISO image."""
-    return image_disc(file, title=title)
-
-
-@order.command(epilog="Example:\n\n  discmill submit manifest disc-1.json --client archive --key disc-1 --json")
-@ordering
-def manifest(
-    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="Names each file's place, source and digest.")],
-    volume_id: VolumeId = "",
-    title: Title = "",
-) -> Content:
-    """Order what a JSON manifest lists."""
-    return manifest_disc(file, volume_id=volume_id, title=title)
-
-
 def _place(  # noqa: PLR0913  (the order form: each has a default)
     content: Content,
     *,
     copies: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_COPIES, help="Good discs wanted.")] = 1,
     medium: Medium = "",
-    priority: Annotated[int, typer.Option(metavar="0-9", min=0, max=9, help="9 is first.")] = 5,
+    priority: Annotated[int, typer.Option(metavar="N", min=0, max=9, help="9 is first.")] = 5,
     speed: Annotated[str, typer.Option(metavar="X", help="Multiple of 1x, as 8 or 8x, or max.")] = "max",
     simulate: Annotated[bool, typer.Option("--simulate", help="Do all but switch the laser on.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read discs back.")] = False,
@@ -105,9 +59,13 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
     ] = None,
     max_spoiled: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Spoiled discs until the job waits; default: 3 or a tenth of the copies."),
+        typer.Option(
+            metavar="N", min=1, help="Spoiled discs until the job waits; default: 3 or a tenth of the copies."
+        ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until the job is over; exit code as `discmill wait`.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until the job is over; exit code as `discmill wait`.")
+    ] = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
 ) -> None:
@@ -136,6 +94,54 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
         _tell(job, wait=wait, as_json=as_json)
         if wait:
             _wait(mill, job, timeout, as_json=as_json)
+
+
+def ordering(describe: Callable[..., Content]) -> Callable[..., None]:
+    """Make a command of a function that says what goes on the disc: the rest of the order form is added."""
+    own = inspect.signature(describe).parameters
+    form = [each for each in inspect.signature(_place).parameters.values() if each.name != "content"]
+
+    def command(**given: Any) -> None:  # noqa: ANN401  (typer hands over what the signature says)
+        content = describe(**{name: given.pop(name) for name in own})
+        _place(content, **given)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in [*own.values(), *form]]
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    command.__name__, command.__doc__ = describe.__name__, describe.__doc__
+    return command
+
+
+@order.command(epilog=_EXAMPLES)
+@ordering
+def data(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, and folders whose content is meant.")],
+    volume_id: VolumeId = "",
+    title: Title = "",
+) -> Content:
+    """Order files and folders, merged into the root of the disc."""
+    return data_disc(*paths, volume_id=volume_id, title=title)
+
+
+@order.command(epilog="Example:\n\n  discmill submit image debian.iso --copies 5 --speed 8x")
+@ordering
+def image(
+    file: Annotated[Path, typer.Argument(metavar="FILE.iso", help="The image, burnt bit for bit.")],
+    title: Title = "",
+) -> Content:
+    """Order a ready-made ISO image."""
+    return image_disc(file, title=title)
+
+
+@order.command(epilog="Example:\n\n  discmill submit manifest disc-1.json --client archive --key disc-1 --json")
+@ordering
+def manifest(
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="Names each file's place, source and digest.")],
+    volume_id: VolumeId = "",
+    title: Title = "",
+) -> Content:
+    """Order what a JSON manifest lists."""
+    return manifest_disc(file, volume_id=volume_id, title=title)
 
 
 def _tell(job: "JobHandle", *, wait: bool, as_json: bool) -> None:

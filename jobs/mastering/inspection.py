@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,7 +61,8 @@ def inspect(image: ExtentMap, manifest: Manifest) -> None:
     faults = Faults(strict=True)
     _check_extents(image, faults)
     _check_sources(image, manifest, faults)
-    with ImageReader(image) as reader:
+    metadata = replace(image, extents=tuple(extent for extent in image.extents if extent.source is None))
+    with ImageReader(metadata) as reader:
         volume = descriptors(reader.read, faults)
         if any(descriptor.blocks != image.blocks for descriptor in volume):
             faults.add(f"the volume does not have the image's {image.blocks} blocks")
@@ -83,7 +84,8 @@ def _check_extents(image: ExtentMap, faults: Faults) -> None:
     for one, following in pairwise(image.extents):
         if one.offset + one.length > following.offset:
             faults.add(f"extents overlap at byte {following.offset}")
-    if image.block_size != BLOCK or image.extents[-1].offset + image.extents[-1].length > image.size:
+    ends = (extent.offset + extent.length for extent in image.extents)
+    if image.block_size != BLOCK or max(ends, default=0) > image.size:
         faults.add("the extents do not fit the image")
 
 
@@ -94,7 +96,7 @@ def _check_sources(image: ExtentMap, manifest: Manifest, faults: Faults) -> None
         if entry.folder:
             continue
         extent = found.pop(entry.path, None)
-        source = Source(entry.source, entry.size, entry.mtime_ns, entry.inode, entry.sha256)
+        source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
         if extent is None or extent.source != source or extent.length != entry.size:
             faults.add(f"{entry.path} is not read from the staged file")
     faults.extend(f"{place} is read, but not in the manifest" for place in found)

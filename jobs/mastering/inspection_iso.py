@@ -29,6 +29,10 @@ _LONGEST_PATH = 8192
 _LARGEST_FOLDER = 1 << 28
 #: What Rock Ridge calls itself, in its two versions and before them.
 _EXTENSIONS = (b"RRIP_1991A", b"IEEE_P1282", b"IEEE_1282")
+#: What a record may be: a file, a folder, or a part of a file; hidden, say, is not.
+_FLAGS = (0, FOLDER, MORE_PARTS)
+#: What may be done with what is on a disc: to read it, and to enter folders.
+_FILE_MODE, _FOLDER_MODE = 0o100444, 0o040555
 #: Bytes of an XA field, which CD-ROM XA puts before all others.
 _XA_SIZE = 14
 #: File types of POSIX: the bits, then folders, files, and 0 for writers that leave it out.
@@ -167,7 +171,7 @@ class Tree:
                     self._skip = fields[skip + 6]
                     return any(name in _EXTENSIONS for name in rock_ridge(fields, self._read, skip).extensions)
         except (Malformed, StopIteration):
-            pass
+            self._faults.add_grave("ISO 9660: the root can't be read")
         return False
 
     def entries(self) -> Iterator[Found]:
@@ -230,6 +234,8 @@ class Tree:
         seconds = record.seconds if fields.seconds is None else fields.seconds
         if fields.child is not None:
             record = self._moved_folder(record, fields.child)
+        if self._faults.strict and self.rock_ridge:
+            self._check_fields(path, record, fields)
         if record.folder:
             yield Found(path, folder=True, size=0, seconds=seconds), record
             return
@@ -258,11 +264,17 @@ class Tree:
             self._faults.add(f'{where} does not begin with a right "." and ".."')
         if not all(row.halves_agree for row in rows):
             self._faults.add(f"{where} has numbers whose little-endian and big-endian forms differ")
-        if not all(row.plain for row in rows):
+        if not all(row.plain and row.flags in _FLAGS for row in rows):
             self._faults.add(f"{where} has records with attributes nobody asked for")
         order = bytes if self._descriptor.joliet else _iso_order
         if any(_misplaced(one, other, order) for one, other in pairwise(rows[2:])):
             self._faults.add(f"{where} is not in order, or has a name twice")
+
+    def _check_fields(self, path: str, record: Record, fields: RockRidge) -> None:
+        if fields.mode != (_FOLDER_MODE if record.folder else _FILE_MODE):
+            self._faults.add(f"{self.name}: {path} has other permissions than a disc gives")
+        if fields.seconds != record.seconds:
+            self._faults.add(f"{self.name}: {path} has another time than in ISO 9660")
 
     def _check_path_tables(self) -> None:
         for form, block in zip(("<", ">"), self._descriptor.tables, strict=True):

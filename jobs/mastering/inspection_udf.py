@@ -9,8 +9,9 @@ from jobs.mastering.inspection_iso import Faults, Found
 from jobs.mastering.inspection_records import BLOCK, Malformed, Read
 
 _ANCHOR = 256  #: block of the first anchor
-_ANCHOR_TAG, _PARTITION, _LOGICAL_VOLUME, _TERMINATOR = 2, 5, 6, 8
+_ANCHOR_TAG, _PARTITION, _LOGICAL_VOLUME, _TERMINATOR, _INTEGRITY = 2, 5, 6, 8, 9
 _FILE_SET, _IDENTIFIER, _FILE_ENTRY, _EXTENDED_ENTRY = 256, 257, 261, 266
+_RECOGNITION = (b"BEA01", b"BOOT2", b"NSR02", b"NSR03", b"TEA01")
 _FOLDER_TYPE = 4
 _IS_FOLDER, _IS_PARENT = 0x02, 0x08
 #: Length of an allocation descriptor; its upper two bits say whether it is recorded.
@@ -21,14 +22,21 @@ _LONGEST_PATH = 8192
 
 
 def has_udf(read: Read) -> bool:
-    """Look for NSR02 or NSR03 among the descriptors that follow ISO 9660's."""
+    """Say whether anything of UDF is there: its recognition sequence, or its anchor."""
+    kind, place = struct.unpack("<H10xI", read(_ANCHOR * BLOCK, 16).ljust(16, b"\0"))
+    return bool(_recognition(read)) or (kind, place) == (_ANCHOR_TAG, _ANCHOR)
+
+
+def _recognition(read: Read) -> list[bytes]:
+    """Read the words that follow ISO 9660's descriptors."""
+    words: list[bytes] = []
     for sector in range(16, 64):
         word = read(sector * BLOCK, BLOCK)[1:6]
-        if word in {b"NSR02", b"NSR03"}:
-            return True
-        if word not in {b"CD001", b"BEA01", b"BOOT2"}:
-            return False
-    return False
+        if word in _RECOGNITION:
+            words.append(word)
+        elif word != b"CD001":
+            break
+    return words
 
 
 class UdfTree:
@@ -63,6 +71,8 @@ class UdfTree:
 
     def _open_volume(self) -> int:
         """Follow the anchors; return the partition's block of the root's file entry."""
+        if _recognition(self._read) != [b"BEA01", b"NSR02", b"TEA01"]:
+            raise Malformed("no recognition sequence of UDF 1.02")
         anchors = [self._descriptor(block, block, (_ANCHOR_TAG,)) for block in (_ANCHOR, self._blocks - 1)]
         if anchors[0][16:32] != anchors[1][16:32]:
             raise Malformed("anchors that differ")
@@ -72,7 +82,8 @@ class UdfTree:
         self._start, length = struct.unpack_from("<II", main[_PARTITION], 188)
         if self._start + length > self._blocks:
             raise Malformed(f"a partition of {length} blocks from {self._start}, in {self._blocks}")
-        file_set = struct.unpack_from("<I", main[_LOGICAL_VOLUME], 252)[0]
+        integrity, file_set = (struct.unpack_from("<I", main[_LOGICAL_VOLUME], at)[0] for at in (436, 252))
+        self._descriptor(integrity, integrity, (_INTEGRITY,))
         data = self._descriptor(self._start + file_set, file_set, (_FILE_SET,))
         root: int = struct.unpack_from("<I", data, 404)[0]
         return root
@@ -120,10 +131,13 @@ class UdfTree:
             piece = data[position : position + _LARGEST_IDENTIFIER]
             name, flags, inner, size = self._identifier(piece, place + position // BLOCK)
             position += size
-            if not flags & _IS_PARENT:
-                yield self._found(f"{path}/{name}" if path else name, flags, inner), inner
-            elif inner != parent:
-                self._faults.add(f'UDF: {path or "the root"} has a wrong ".."')
+            if flags & _IS_PARENT:
+                if (flags, inner) != (_IS_PARENT | _IS_FOLDER, parent):
+                    self._faults.add(f'UDF: {path or "the root"} has a wrong ".."')
+                continue
+            if flags not in {0, _IS_FOLDER}:
+                self._faults.add(f"UDF: {path or 'the root'} has {name} with attributes nobody asked for")
+            yield self._found(f"{path}/{name}" if path else name, flags, inner), inner
 
     def _identifier(self, data: bytes, place: int) -> tuple[str, int, int, int]:
         length, inner, use = struct.unpack_from("<B4xI8xH", data, 19)

@@ -1,6 +1,7 @@
 """The master of a data disc: ISO 9660 with Rock Ridge, Joliet and UDF as an extent map; nothing is read or written."""
 
 import gc
+import hashlib
 import json
 import re
 import threading
@@ -10,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jobs.errors import BadName, DiscError, InvalidImage
+from jobs.errors import BadName, DiscError, DiscFull, InvalidImage
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.image import Extent, ExtentMap, Source
-from jobs.mastering.joliet_names import name_faults, plan
+from jobs.mastering.joliet_names import name_faults, plan, second
 from jobs.mastering.joliet_volume import Labels, Volume
 from jobs.mastering.medium import BLOCK, Family
 
@@ -23,6 +24,8 @@ __all__ = ["LAYOUT_VERSION", "LayoutOptions", "default_volume_id", "layout", "na
 LAYOUT_VERSION = 1
 #: Bytes of the largest file that has one record only, which every reader of ISO 9660 handles.
 _LARGEST_SIMPLE_FILE = 0xFFFFFFFF
+#: Bytes of the largest disc there is, BD-R XL with four layers; beyond twice of it UDF would need another form.
+_LARGEST_DISC = 128_001_769_472
 #: Blocks of the shortest track that a CD may have: four seconds (Orange Book); drives differ in how they pad.
 _SHORTEST_TRACK = 300
 #: Bytes between two pieces of metadata up to which zeros are kept rather than another extent begun.
@@ -58,17 +61,20 @@ class LayoutOptions:
 
 
 def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
-    """Lay a manifest out: the same bytes for the same arguments, wherever, whenever and however often.
+    """Lay a manifest out: the same bytes for the same content and options, wherever, whenever and however often.
 
     The volume's size counts the padding, so that `isosize` and the image agree. Deep folders stay where they are:
     ECMA-119 ends at eight levels, but no reader of today does, and moved ones (RR_MOVED) show up as a stray folder.
 
     Raises:
         InvalidImage: nothing is staged.
+        DiscFull: no disc of any kind could hold it.
         BadName: an entry's name or place is not possible on a disc; see `name_faults`.
     """
     if not manifest.entries:
         raise InvalidImage("nothing is staged")
+    if manifest.bytes > _LARGEST_DISC:
+        raise DiscFull(f"{manifest.bytes} bytes are more than any disc holds ({_LARGEST_DISC})")
     faults = name_faults(manifest.entries)
     if faults:
         more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
@@ -78,7 +84,7 @@ def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
         root = plan(manifest.entries, udf=udf)
         volume = Volume(root, _labels(manifest, options), udf=udf)
         blocks = _padded(volume.place(), options.family)
-        extents = [*_merge(volume.write(blocks)), *_files(manifest, volume, blocks)]
+        extents = [*_merge(volume.metadata(blocks)), *_files(manifest, volume, blocks)]
         volume.release()
     image = ExtentMap(BLOCK, blocks, tuple(sorted(extents, key=lambda extent: extent.offset)))
     _check(image)
@@ -123,8 +129,16 @@ def _labels(manifest: Manifest, options: LayoutOptions) -> Labels:
         iso=re.sub("[^A-Z0-9_]", "_", wide.upper())[:_LONGEST_ID],
         joliet=wide[:_LONGEST_JOLIET_ID],
         udf=wide,
-        set_id=manifest.sha256[:16],
+        set_id=_content_id(manifest),
     )
+
+
+def _content_id(manifest: Manifest) -> str:
+    """Name what the disc will show: 16 hexadecimal digits, whatever place the content was staged from."""
+    digest = hashlib.sha256()
+    for entry in manifest.entries:
+        digest.update(f"{entry.path}\0{entry.folder}\0{second(entry.mtime_ns)}\0{entry.sha256}\0".encode())
+    return digest.hexdigest()[:16]
 
 
 def _padded(end: int, family: Family) -> int:
@@ -139,7 +153,7 @@ def _files(manifest: Manifest, volume: Volume, blocks: int) -> Iterator[Extent]:
     for entry in manifest.entries:
         if not entry.folder:
             offset = volume.position_of(entry.path) if entry.size else blocks * BLOCK
-            source = Source(entry.source, entry.size, entry.mtime_ns, entry.inode, entry.sha256)
+            source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
             yield Extent(offset, entry.size, source, place=entry.path)
 
 

@@ -33,7 +33,7 @@ _ANY_SIZE = 0xFFFFFFFF
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a volume is called: 32 d-characters, 16 of UCS-2, more of it for UDF, and 16 that no other set has."""
+    """What a volume is called: 32 d-characters, 16 of UCS-2, more of it for UDF, and an id for UDF's volume set."""
 
     iso: str
     joliet: str
@@ -80,7 +80,7 @@ class Volume(PyCdlib):
             date = self._dates.volume(newest)
             tree.descriptor.volume_creation_date = tree.descriptor.volume_effective_date = date
         self.pvd.volume_identifier = labels.iso.encode("ascii").ljust(32)
-        self._trees[1].descriptor.volume_identifier = labels.joliet.encode("utf-16-be").ljust(32, b"\0")
+        self._trees[1].descriptor.volume_identifier = labels.joliet.ljust(16).encode("utf-16-be")
         if self._bridge is not None:
             self._bridge.describe(labels.udf, labels.set_id, self._dates, newest)
 
@@ -164,7 +164,7 @@ class Volume(PyCdlib):
         """Return where a file's content starts, in bytes; not for empty files."""
         return self._inodes[path].extent_location() * BLOCK
 
-    def write(self, blocks: int) -> list[tuple[int, bytes]]:  # type: ignore[override]
+    def metadata(self, blocks: int) -> list[tuple[int, bytes]]:
         """Return the metadata of an image of so many blocks, padding included, as (position, bytes) in order."""
         for tree in self._trees:
             tree.descriptor.space_size = blocks

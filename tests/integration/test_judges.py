@@ -225,7 +225,8 @@ def test_7zip_extracts_joliet(disc: Case, tmp_path: Path) -> None:
 
 def test_7zip_extracts_udf(disc: Case, tmp_path: Path) -> None:
     if disc.file.stem != Family.BD:
-        pytest.raises(AssertionError, run, "7zz", "t", "-tudf", disc.file)
+        with pytest.raises(AssertionError, match="Cannot open the file as"):
+            run("7zz", "t", "-tudf", disc.file)
         return
 
     run("7zz", "x", "-tudf", f"-o{tmp_path}", disc.file)
@@ -352,7 +353,7 @@ def test_images_of_other_writers_are_catalogued(command: tuple[str, ...], tmp_pa
 
 #: Parts of names: what encodings, separators, case and length have trouble with.
 LETTERS = st.one_of(
-    st.sampled_from("aAbB.~_-;:?*\\ \x01\xff ßıſÄ文😀"),
+    st.sampled_from("aAbB.~_-;:?*\\ \x01\xff ß\u0131\u017fÄ文😀"),
     st.characters(blacklist_categories=["Cs"], blacklist_characters="/\0"),
 )
 NAMES = st.text(LETTERS, min_size=1, max_size=80).filter(

@@ -1,7 +1,5 @@
 """Claim, permit and journal: who may act for a recorder, and what every other one's word is worth."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +19,6 @@ from tests.builders import (
     an_attempt,
     attempt_row,
     copy_rows,
-    fresh_database,
     job_row,
     make_ready,
     order,
@@ -29,12 +26,6 @@ from tests.builders import (
     recorder_row,
     settle,
 )
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with fresh_database(database_url) as database:
-        yield database
 
 
 def claims(database: Database, attempt: str, owner: Owner) -> bool:

@@ -1,7 +1,5 @@
 """Orders called off, tried again and taken back: at every stage of their attempts."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from jobs import control, ledger
@@ -17,19 +15,12 @@ from tests.builders import (
     an_attempt,
     attempt_row,
     copy_rows,
-    fresh_database,
     job_row,
     make_ready,
     order,
     owner_of,
     settle,
 )
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with fresh_database(database_url) as database:
-        yield database
 
 
 def states(database: Database, job: str) -> list[str]:

@@ -1,7 +1,5 @@
 """Attempts whose outcome is looked at again: hosts that come back late, and a person's word."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from jobs import control, ledger
@@ -15,18 +13,11 @@ from tests.builders import (
     an_attempt,
     attempt_row,
     copy_rows,
-    fresh_database,
     job_row,
     order,
     set_condition,
     settle,
 )
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with fresh_database(database_url) as database:
-        yield database
 
 
 def lose(database: Database, attempt: str, heartbeat: int = 0) -> bool:

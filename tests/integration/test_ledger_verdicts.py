@@ -1,7 +1,5 @@
 """Verdicts, and what follows from them: for the copy, the job and the recorder."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import update
 
@@ -27,19 +25,12 @@ from tests.builders import (
     an_attempt,
     attempt_row,
     copy_rows,
-    fresh_database,
     job_row,
     make_ready,
     order,
     recorder_row,
     settle,
 )
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    with fresh_database(database_url) as database:
-        yield database
 
 
 class Trouble(DiscError):

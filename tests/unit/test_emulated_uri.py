@@ -17,7 +17,7 @@ from workers.recorders.emulated_uri import PLENTY, EmulatedUri, Feed, parse_uri
 feeds: st.SearchStrategy[Feed] = st.dictionaries(
     st.sampled_from(MediumKind), st.none() | st.integers(1, 999_999_999), max_size=4
 )
-folders = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1).map(Path)
+folders = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1).map(Path)
 speeds = st.none() | st.decimals("0.001", "9999.999", places=3).map(float)
 asked = st.builds(EmulatedUri, folders, feeds, speeds, st.lists(faults(), max_size=3).map(tuple))
 

@@ -45,7 +45,7 @@ class EmulatedDrive:
             if state.feed != json.dumps(feed):
                 state.feed, state.left = json.dumps(feed), feed
             if state.script != script:
-                state.script, state.faults = script, script
+                state.script, state.faults = script, list(script)
 
     # What an operator or a test does.
 

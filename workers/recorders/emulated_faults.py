@@ -100,9 +100,3 @@ def _number(text: str | None) -> int | None:
 def biting(specs: Iterable[str], name: FaultName, disc: int) -> Fault | None:
     """Find the first fault of a name that is meant for a disc."""
     return next((fault for fault in map(parse_fault, specs) if fault.name is name and fault.bites(disc)), None)
-
-
-def blocks_of(specs: Iterable[str], name: FaultName, disc: int) -> frozenset[int]:
-    """List the blocks at which a fault of a name waits for a disc."""
-    faults = [fault for fault in map(parse_fault, specs) if fault.name is name and fault.bites(disc)]
-    return frozenset(fault.block for fault in faults if fault.block is not None)

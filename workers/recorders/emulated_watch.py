@@ -17,7 +17,6 @@ class Watch:
     def __init__(self, folder: DriveFolder, medium: str) -> None:
         self._folder = folder
         self._medium = medium
-        self._version: tuple[int, int] | None = None
         self._looked = 0.0
         self._faults: list[Fault] = []
 
@@ -27,21 +26,17 @@ class Watch:
             self.look()
 
     def look(self) -> None:
-        """Learn what changed.
+        """Learn what is so now.
 
         Raises:
             RecorderMissing: the drive is unplugged.
             MediumMissing: the medium is gone.
         """
         self._looked = time.monotonic()
-        version = self._stat()
-        if version == self._version:
-            return
         state = self._folder.read()
         state.check_plugged()
         if state.medium != self._medium:
             raise MediumMissing("the medium was taken out")
-        self._version = version
         self._faults = [fault for fault in map(parse_fault, state.faults) if fault.bites(state.discs)]
 
     def bites(self, name: FaultName) -> bool:
@@ -65,10 +60,3 @@ class Watch:
         with self._folder.change() as state:
             state.unplugged = True
         raise RecorderMissing("the emulated drive was unplugged")
-
-    def _stat(self) -> tuple[int, int]:
-        try:
-            found = self._folder.state_file.stat()
-        except FileNotFoundError as error:
-            raise RecorderMissing(f"{self._folder.path} holds no emulated drive") from error
-        return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,175 @@
+# ruff: noqa: PLC0415  (what takes long to import is imported when it is used: --help answers at once)
+"""Commands of an administrator: the settings, the health of the rig, the database's schema."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from jobs.cli import console, doors
+from jobs.cli.console import AsJson, Column, Document
+from jobs.errors import DiscError, Remedy
+
+if TYPE_CHECKING:
+    from jobs.settings import Settings
+
+app = typer.Typer()
+db = typer.Typer(no_args_is_help=True, help="Look after the database's schema.")
+app.add_typer(db, name="db", rich_help_panel=console.ADMINISTRATION)
+
+#: A password in a URL: between the user's name and the host, or as an option.
+_USER_INFO = re.compile(r"(?<=://)([^:/@]*):([^@]*)(?=@)")
+_OPTION = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
+_MASK = "***"
+#: States of a recorder in which a person is needed.
+_AILING = {"offline", "attention", "quarantined"}
+
+
+class BrokerAway(DiscError):
+    """The broker does not answer."""
+
+    code = "DISCMILL_E_BROKER_AWAY"
+    remedy = Remedy.TRY_AGAIN
+
+
+_CONFIG_COLUMNS = (
+    Column("setting", lambda setting: f"DISCMILL_{str(setting['name']).upper()}"),
+    Column("value", lambda setting: setting["value"], wide=True),
+    Column("meaning", lambda setting: setting["meaning"], wide=True),
+)
+_HEALTH_COLUMNS = (
+    Column("what", lambda check: check["name"]),
+    Column("well", lambda check: "yes" if check["ok"] else "no"),
+    Column("message", lambda check: check["message"], wide=True),
+)
+
+
+@app.command(rich_help_panel=console.ADMINISTRATION)
+def config(*, as_json: AsJson = False) -> None:
+    """Show the settings in force: environment over discmill.toml over defaults; secrets are masked."""
+    from jobs.settings import load_settings
+
+    settings = load_settings()
+    values = masked(settings)
+    if as_json:
+        console.print_json(values)
+        return
+    fields = type(settings).model_fields
+    rows = [
+        {"name": name, "value": _text(value), "meaning": fields[name].description} for name, value in values.items()
+    ]
+    console.print_table(rows, _CONFIG_COLUMNS)
+
+
+@app.command(rich_help_panel=console.ADMINISTRATION, epilog="Exit code: 0 all is well, 1 something needs a person.")
+def health(*, as_json: AsJson = False) -> None:
+    """Check database, schema, broker and recorders; say what each that ails needs."""
+    from jobs.settings import load_settings
+
+    checks = list(_checks(load_settings()))
+    well = all(check["ok"] for check in checks)
+    if as_json:
+        console.print_json({"ok": well, "checks": checks})
+    else:
+        console.print_table(checks, _HEALTH_COLUMNS)
+    raise typer.Exit(0 if well else console.FAILED)
+
+
+@db.command()
+def upgrade() -> None:
+    """Make the tables, or bring them to what this version works with; nothing is lost."""
+    from jobs import schema
+    from jobs.settings import load_settings
+
+    schema.upgrade(load_settings().database_url)
+    console.say(f"the schema is at revision {schema.head_revision()}")
+
+
+@db.command()
+def check() -> None:
+    """Say whether the schema is what this version works with."""
+    from jobs import schema
+    from jobs.settings import load_settings
+
+    settings = load_settings()
+    with doors.database(settings):
+        schema.check(settings.database_url)
+    console.say(f"the schema is at revision {schema.head_revision()}, as it must be")
+
+
+def masked(settings: "Settings") -> Document:
+    """Return the settings as JSON values, without secrets."""
+    values = settings.model_dump(mode="json")
+    if settings.flower_password is not None:
+        values["flower_password"] = _MASK
+    for name in ("database_url", "broker_url"):
+        values[name] = mask_url(values[name])
+    return dict(values)
+
+
+def mask_url(url: str) -> str:
+    """Hide the passwords in a URL.
+
+    >>> mask_url("redis://:geheim@host/0")
+    'redis://:***@host/0'
+    """
+    return _OPTION.sub(rf"\1{_MASK}", _USER_INFO.sub(rf"\1:{_MASK}", url))
+
+
+def _text(value: object) -> object:
+    if isinstance(value, list):
+        return "\n".join(f"{each['name']}={each['uri']}" if isinstance(each, dict) else str(each) for each in value)
+    return value
+
+
+def _checks(settings: "Settings") -> Iterator[Document]:
+    """Look at one thing after the other; without a database there is no use in asking for recorders."""
+    database = _result("database", lambda: _check_database(settings))
+    yield database
+    yield _result("broker", lambda: _check_broker(settings))
+    if database["ok"]:
+        yield from _recorders(settings)
+
+
+def _result(name: str, look: Callable[[], str]) -> Document:
+    """Make any failure a message: whoever asks for the health wants to hear of all that ails."""
+    try:
+        return {"name": name, "ok": True, "message": look()}
+    except Exception as error:  # noqa: BLE001
+        return {"name": name, "ok": False, "message": console.explain(error) or repr(error)}
+
+
+def _check_database(settings: "Settings") -> str:
+    from jobs import schema
+
+    with doors.database(settings):
+        schema.check(settings.database_url)
+    return f"{mask_url(settings.database_url)}, revision {schema.head_revision()}"
+
+
+def _check_broker(settings: "Settings") -> str:
+    from jobs.dispatch import CeleryBell
+
+    bell = CeleryBell(settings.broker_url)
+    try:
+        answers = bell.waiting("nobody") is not None
+    finally:
+        bell.close()
+    if not answers:
+        message = f"{mask_url(settings.broker_url)} does not answer; orders are kept, start Redis or `discmill up`"
+        raise BrokerAway(message)
+    return mask_url(settings.broker_url)
+
+
+def _recorders(settings: "Settings") -> Iterator[Document]:
+    from jobs.overview import recorder_documents
+
+    with doors.database(settings) as database, database.read() as session:
+        rig = recorder_documents(session)
+    for recorder in rig:
+        # Whoever paused a recorder knows that it is away.
+        away_by_intent = recorder["state"] == "offline" and recorder["intent"] == "paused"
+        ails = recorder["state"] in _AILING and not away_by_intent
+        message = f"{recorder['state']}: {recorder['message']}" if recorder["message"] else str(recorder["state"])
+        yield {"name": f"recorder {recorder['name']}", "ok": not ails, "message": message}

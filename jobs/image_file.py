@@ -1,0 +1,133 @@
+"""Images as files: written from content without a job, and compared with the master of one."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from jobs.errors import DiscFull, Faults
+from jobs.manifest import Manifest
+from jobs.mastering.image import ChecksumTaker, ExtentMap, ImageReader, SourceGuard
+from jobs.mastering.inspection import inspect
+from jobs.mastering.joliet import LayoutOptions, default_volume_id, name_faults
+from jobs.mastering.masters import StoredMaster
+from jobs.mastering.medium import BLOCK, Family
+from jobs.mastering.progress import ProgressEvent, VerifyProgress
+from jobs.mastering.verification import Comparison, Difference, compare
+from jobs.preparation import LaidOut, lay_out
+from jobs.roots import ContentRoots
+from jobs.scanning import scan
+from jobs.staging import stage
+from models.vocabulary import DiscFormat
+
+#: Hears the phase ("hashing", "writing", "verifying") and how many bytes of how many are through.
+Progress = Callable[[str, int, int], None]
+
+#: Bytes read or written at a time.
+_STRIDE = 1 << 20
+
+
+def lay_out_content(
+    roots: ContentRoots, paths: Sequence[Path], family: Family | None, volume_id: str, progress: Progress
+) -> LaidOut:
+    """Stage files and folders and lay them out as an order of them would be, with the same defaults.
+
+    Raises:
+        Faults: all that is wrong with the content.
+        DiscFull: it does not fit.
+    """
+    scanned = scan(paths, roots)
+    faults = [*scanned.faults, *name_faults(scanned.entries)]
+    if faults:
+        subject = "the content has faults, nothing was written"
+        raise Faults(subject, faults)
+    manifest = stage(scanned.entries, roots, progress=lambda done, total, _entries: progress("hashing", done, total))
+    named = volume_id or default_volume_id(paths[0].absolute().name or "disc")
+    laid = _fitting(manifest, [family] if family else list(Family), named)
+    inspect(laid.image, manifest)
+    return laid
+
+
+def _fitting(manifest: Manifest, families: Sequence[Family], volume_id: str) -> LaidOut:
+    """Lay out for the first family that holds the image; what can't fit for its content alone is not tried."""
+    for family in families:
+        if manifest.bytes <= family.sizes[-1] * BLOCK:
+            laid = lay_out(manifest, DiscFormat.JOLIET, LayoutOptions(family=family, volume_id=volume_id))
+            if laid.image.blocks <= family.sizes[-1]:
+                return laid
+    message = (
+        f"{manifest.bytes} bytes of content do not fit on a {families[-1]}; leave some out, or choose another --medium"
+    )
+    raise DiscFull(message)
+
+
+def write_image(image: ExtentMap, path: Path, progress: Progress) -> str:
+    """Write an image to a file, which is there whole or not at all; return its SHA-256.
+
+    Raises:
+        SourceChanged: a source is not what was staged.
+    """
+    taker, guard = ChecksumTaker(image.block_size), SourceGuard(image.extents)
+    with _whole_or_not(path) as file, ImageReader(image) as reader:
+        for position in range(0, image.size, _STRIDE):
+            part = memoryview(reader.read(position, _STRIDE))
+            guard.update(position, part)
+            taker.update(part)
+            file.write(part)
+            progress("writing", position + len(part), image.size)
+    return taker.result().sha256
+
+
+def compare_image(path: Path, master: StoredMaster, family: Family, progress: Progress) -> Comparison:
+    """Compare a file with a master, block by block; more than the master has is a difference too.
+
+    Raises:
+        MediumDiffers: the file ends early.
+    """
+    image = master.load_image()
+    ear = _Ear(image.block_size, progress)
+    comparison = compare(_pieces(path), image, master.load_checksums(), ear, family)
+    surplus = path.stat().st_size - image.size
+    if surplus <= 0:
+        return comparison
+    behind = Difference(image.blocks, -(-surplus // image.block_size), ("(behind the master's end)",))
+    return replace(comparison, differences=(*comparison.differences, behind))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """Passes on how far a comparison is, in bytes."""
+
+    block_size: int
+    progress: Progress
+
+    def notify(self, event: ProgressEvent) -> None:
+        """Hear an event."""
+        if isinstance(event, VerifyProgress):
+            self.progress("verifying", event.done * self.block_size, event.total * self.block_size)
+
+    def query_cancel(self) -> bool:
+        """Never cancel."""
+        return False
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_STRIDE):
+            yield piece
+
+
+@contextmanager
+def _whole_or_not(path: Path) -> Iterator[IO[bytes]]:
+    """Open a draft beside a file; it takes the file's place at the end, on the disk, or vanishes."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

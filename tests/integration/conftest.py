@@ -1,0 +1,35 @@
+"""Databases with their tables, for tests of what is kept in them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models.base import Base
+from models.database import Database
+from tests.builders import fresh_database
+from tests.servers import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Make the tables once a run, on SQLite; `database` is this one, or the one below, emptied."""
+    with fresh_database(f"sqlite:///{tmp_path_factory.mktemp('database') / 'discmill.db'}") as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """Make the tables once a run, on PostgreSQL."""
+    with fresh_database(postgres_server.url(postgres_server.new_database())) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """Give a database whose tables are empty; the test runs once on each kind."""
+    name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
+    found: Database = request.getfixturevalue(name)
+    with found.write() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            db.execute(table.delete())
+    return found
