@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy import delete, insert, select, text, update
 
@@ -9,8 +10,8 @@ from benchmarks.measuring import Scale, interleaved, seconds
 from benchmarks.postgres import running_postgres
 from benchmarks.table import Row, Sample, skipped
 from jobs.mastering.medium import Family, MediumKind
-from jobs.schema import upgrade
 from jobs.scheduling import assign_to, fresh, media_class
+from jobs.schema import upgrade
 from models.attempt import Attempt
 from models.base import new_id
 from models.database import Database
@@ -48,9 +49,9 @@ def run(scale: Scale) -> list[Row]:
 
 
 def _measure(kind: str, queues: list[_Queue], scale: Scale, url_of: Callable[[int], str]) -> list[Row]:
-    rounds, calls = scale.pick(15, 3), scale.pick(40, 10)
+    rounds, calls = scale.pick(15, 2), scale.pick(40, 10)
     desks = {queue: _Desk(url_of(number), queue) for number, queue in enumerate(queues)}
-    found = interleaved(rounds, {str(queue): lambda desk=desk: desk.cost(calls) for queue, desk in desks.items()})
+    found = interleaved(rounds, {str(queue): partial(desk.cost, calls) for queue, desk in desks.items()})
     for desk in desks.values():
         desk.close()
     first = str(queues[0])

@@ -54,7 +54,7 @@ class _Commits:
 
 def run(scale: Scale) -> list[Row]:
     """Order tiny discs one after the other; beside each, have a bare Celery worker begin a task."""
-    rounds = scale.pick(30, 4)
+    rounds = scale.pick(30, 3)
     with running_rig(scale) as rig, bare_peer(rig.settings.broker_url, scale.folder) as peer, _noting() as commits:
         trips, bare = [], []
         for number in range(-_WARM_UP, rounds):

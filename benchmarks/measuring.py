@@ -77,7 +77,7 @@ def wait_until(condition: Callable[[], T | None], what: str, deadline: float = 6
     return value
 
 
-def run(command: Sequence[str | Path]) -> None:
+def run_program(command: Sequence[str | Path]) -> None:
     """Run a peer's program to its end; what it prints is dropped.
 
     Raises:

@@ -40,12 +40,11 @@ def running_postgres(folder: Path) -> Iterator[str | None]:
 
 def _start(programs: Path, home: Path, account: tuple[int, int] | None) -> "subprocess.Popen[bytes]":
     user, group = account or (None, None)
-    groups = None if account is None else []
-    data = home / "data"
-    make = [programs / "initdb", "--pgdata", data, "--username=discmill", "--auth=trust", "--encoding=UTF8"]
-    quiet = subprocess.DEVNULL
+    groups: list[str | int] | None = None if account is None else []
+    data, quiet = home / "data", subprocess.DEVNULL
+    make = [str(programs / "initdb"), f"--pgdata={data}", "--username=discmill", "--auth=trust", "--encoding=UTF8"]
     subprocess.run(make, stdout=quiet, cwd=home, user=user, group=group, extra_groups=groups, check=True)
-    serve = [programs / "postgres", "-D", data, "-k", home, "-c", "listen_addresses="]
+    serve = [str(programs / "postgres"), "-D", str(data), "-k", str(home), "-c", "listen_addresses="]
     return subprocess.Popen(
         serve, stdout=quiet, stderr=quiet, cwd=home, user=user, group=group, extra_groups=groups, start_new_session=True
     )

@@ -76,7 +76,9 @@ class BenchRig:
     def journal(self, job: JobHandle) -> dict[str, float]:
         """Read when a job's events happened, by kind, on the boot clock; the first of each kind counts."""
         with self.mill.database.read() as db:
-            rows = db.execute(select(Event.kind, Event.at).where(Event.job_id == job.id).order_by(Event.id.desc())).all()
+            rows = db.execute(
+                select(Event.kind, Event.at).where(Event.job_id == job.id).order_by(Event.id.desc())
+            ).all()
         return {kind: boot_time(at) for kind, at in rows}
 
     def clear_shelf(self) -> None:

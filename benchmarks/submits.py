@@ -1,52 +1,71 @@
 """How many orders a second are stored for good: one submitter, two at once, new content and content known already."""
 
-import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bare_worker import BarePeer
 from benchmarks.measuring import Scale, interleaved, seconds, tiny_content
 from benchmarks.rigs import running_rig
-from benchmarks.table import Row, Sample
+from benchmarks.table import Row
 from jobs import control
 from jobs.client import Client
 from jobs.ordering import data_disc
 from jobs.settings import load_settings
 
-_PEER = "bare Celery: send_task (not durable)"
+_BARE, _ROW = "bare Celery: send_task, not durable", "SQLite: one row, durable"
 
 
 def run(scale: Scale) -> list[Row]:
-    """Submit to a rig whose recorder is paused, in turns with messages sent without a ledger."""
-    rounds, orders = scale.pick(7, 2), scale.pick(100, 20)
+    """Submit to a rig whose recorder is paused, in turns with messages and with rows that stand for nothing."""
+    rounds, orders = scale.pick(7, 1), scale.pick(100, 20)
     with running_rig(scale) as rig:
         control.pause(rig.mill.database, ["r1"])
         place = _Place(rig.settings.home, rig.root, orders)
-        bare = BarePeer(rig.settings.broker_url, scale.folder)
+        peers = _Peers(BarePeer(rig.settings.broker_url, scale.folder), scale.folder / "rows.db", orders)
         found = interleaved(
             rounds,
             {
-                "new": place.rate(1),
-                "two": place.rate(2),
-                "known": place.rate(1, known=True),
-                "two known": place.rate(2, known=True),
-                "bare": lambda: orders / seconds(lambda: [bare.send() for _ in range(orders)]),
+                "new content, 1 process": partial(place.measure, 1),
+                "new content, 2 processes together": partial(place.measure, 2),
+                "content known, 1 process": partial(place.measure, 1, known=True),
+                "content known, 2 processes together": partial(place.measure, 2, known=True),
+                _BARE: peers.send,
+                _ROW: peers.insert,
             },
         )
-        bare.close()
-    theirs = found["bare"]
-    return [
-        _row("new content, 1 process", found["new"], theirs),
-        _row("new content, 2 processes together", found["two"], theirs),
-        _row("content ordered before, 1 process", found["known"], theirs),
-        _row("content ordered before, 2 processes together", found["two known"], theirs),
-    ]
+        peers.close()
+    theirs = found.pop(_BARE), found.pop(_ROW)
+    first = next(iter(found))
+    rows = [Row(f"submits: {name}", "/s", sample, _ROW, theirs[1]) for name, sample in found.items()]
+    return [Row(f"submits: {first}", "/s", found[first], _BARE, theirs[0]), *rows]
 
 
-def _row(name: str, ours: Sample, theirs: Sample) -> Row:
-    return Row(f"submits: {name}", "/s", ours, _PEER, theirs)
+class _Peers:
+    """What an order would cost if it were only a message, or only a row."""
+
+    def __init__(self, bare: BarePeer, file: Path, orders: int) -> None:
+        self._bare = bare
+        self._orders = orders
+        self._db = sqlite3.connect(file, isolation_level=None)
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE job (id, title)"):
+            self._db.execute(statement)
+
+    def send(self) -> float:
+        """Return messages a second."""
+        return self._orders / seconds(lambda: [self._bare.send() for _ in range(self._orders)])
+
+    def insert(self) -> float:
+        """Return rows a second, each in a transaction of its own."""
+        insert = partial(self._db.execute, "INSERT INTO job VALUES (?, ?)", ("some id", "some title"))
+        return self._orders / seconds(lambda: [insert() for _ in range(self._orders)])
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._bare.close()
+        self._db.close()
 
 
 class _Place:
@@ -58,30 +77,28 @@ class _Place:
         self._orders = orders
         self._round = 0
 
-    def rate(self, processes: int, *, known: bool = False) -> Callable[[], float]:
-        """Return what measures orders a second of so many processes together."""
-        return lambda: self._measure(processes, known=known)
-
-    def _measure(self, processes: int, *, known: bool) -> float:
+    def measure(self, processes: int, *, known: bool = False) -> float:
+        """Return the orders a second of so many processes together."""
         self._round += 1
         contents = [self._contents(number, known=known) for number in range(processes)]
-        submitters = [self._start(folder) for folder in contents]
+        submitters = [self._start(each) for each in contents]
         for submitter in submitters:
             _read(submitter)  # it is warm
         took = seconds(lambda: _let_go(submitters))
-        for folder in contents:
-            shutil.rmtree(folder)
+        for submitter in submitters:
+            submitter.communicate()
         return processes * self._orders / took
 
-    def _contents(self, number: int, *, known: bool) -> Path:
-        """Make the content of each order, and one more for the warm-up; `known`: all the same."""
-        folder = self._root / f"round {self._round} process {number}"
-        for order in range(self._orders + 1):
-            tiny_content(folder / str(order), "known" if known else f"{self._round} {number} {order}")
-        return folder
+    def _contents(self, number: int, *, known: bool) -> list[Path]:
+        """Make the content of each order, and before them that of a warm-up; `known`: all the same, every time."""
+        if known:
+            folder = self._root / "known"
+            return [folder if folder.exists() else tiny_content(folder, "known")] * (self._orders + 1)
+        place = self._root / f"round {self._round} process {number}"
+        return [tiny_content(place / f"{order:06d}", f"{place.name} {order}") for order in range(self._orders + 1)]
 
-    def _start(self, folder: Path) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "benchmarks.submits", str(self._home), str(self._root), str(folder)]
+    def _start(self, contents: list[Path]) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "benchmarks.submits", *map(str, [self._home, self._root, *contents])]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -92,8 +109,6 @@ def _let_go(submitters: "list[subprocess.Popen[str]]") -> None:
         submitter.stdin.flush()
     for submitter in submitters:
         _read(submitter)
-    for submitter in submitters:
-        submitter.communicate()
 
 
 def _read(submitter: "subprocess.Popen[str]") -> None:
@@ -102,14 +117,13 @@ def _read(submitter: "subprocess.Popen[str]") -> None:
         raise RuntimeError("a submitter failed; what it printed is above")
 
 
-def _submit_all(home: Path, root: Path, folder: Path) -> None:
+def _submit_all(home: Path, root: Path, first: Path, *others: Path) -> None:
     """Submit one order, say so, wait for a line, submit the others, say so."""
-    contents = sorted(folder.iterdir())
     with Client(settings=load_settings(home=home, content_roots=[root])) as mill:
-        mill.submit(data_disc(contents[0]))
+        mill.submit(data_disc(first))
         print("warm", flush=True)
         sys.stdin.readline()
-        for content in contents[1:]:
+        for content in others:
             mill.submit(data_disc(content))
         print("done", flush=True)
 

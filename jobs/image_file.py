@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from jobs.errors import DiscFull, Faults
-from jobs.manifest import Manifest
+from jobs.errors import Faults
 from jobs.mastering.image import ChecksumTaker, ExtentMap, ImageReader, SourceGuard
 from jobs.mastering.inspection import inspect
-from jobs.mastering.joliet import LayoutOptions, default_volume_id, name_faults
+from jobs.mastering.joliet import default_volume_id, name_faults
 from jobs.mastering.masters import StoredMaster
-from jobs.mastering.medium import BLOCK, Family
+from jobs.mastering.medium import Family
 from jobs.mastering.progress import ProgressEvent, VerifyProgress
 from jobs.mastering.verification import Comparison, Difference, compare
-from jobs.preparation import LaidOut, lay_out
+from jobs.preparation import LaidOut, lay_out_for
 from jobs.roots import ContentRoots
 from jobs.scanning import scan
 from jobs.staging import stage
@@ -45,22 +44,9 @@ def lay_out_content(
         raise Faults(subject, faults)
     manifest = stage(scanned.entries, roots, progress=lambda done, total, _entries: progress("hashing", done, total))
     named = volume_id or default_volume_id(paths[0].absolute().name or "disc")
-    laid = _fitting(manifest, [family] if family else list(Family), named)
+    laid, _ = lay_out_for([family] if family else list(Family), manifest, DiscFormat.JOLIET, named)
     inspect(laid.image, manifest)
     return laid
-
-
-def _fitting(manifest: Manifest, families: Sequence[Family], volume_id: str) -> LaidOut:
-    """Lay out for the first family that holds the image; what can't fit for its content alone is not tried."""
-    for family in families:
-        if manifest.bytes <= family.sizes[-1] * BLOCK:
-            laid = lay_out(manifest, DiscFormat.JOLIET, LayoutOptions(family=family, volume_id=volume_id))
-            if laid.image.blocks <= family.sizes[-1]:
-                return laid
-    message = (
-        f"{manifest.bytes} bytes of content do not fit on a {families[-1]}; leave some out, or choose another --medium"
-    )
-    raise DiscFull(message)
 
 
 def write_image(image: ExtentMap, path: Path, progress: Progress) -> str:

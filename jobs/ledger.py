@@ -285,7 +285,7 @@ def _settle(db: Session, rows: Rows, verdict: Verdict, rules: Rules = _DEFAULT_R
     before = rows.attempt.outcome
     conclude(rows.attempt, outcome)
     _write_down(rows.attempt, verdict)
-    _free_copy(rows, outcome, before)
+    _free_copy(db, rows, outcome, before)
     _judge_recorder(rows.recorder, outcome, verdict, rules)
     if verdict.error is not None:
         _route(db, rows, verdict.error, rules)
@@ -323,13 +323,25 @@ def _write_down(attempt: Attempt, verdict: Verdict) -> None:
 _HELD_BY = {None: {CopyState.ASSIGNED, CopyState.ACTIVE}, Outcome.GOOD: {CopyState.DONE}}
 
 
-def _free_copy(rows: Rows, outcome: Outcome, before: Outcome | None) -> None:
+def _free_copy(db: Session, rows: Rows, outcome: Outcome, before: Outcome | None) -> None:
     """Move the copy on, unless it went its own way meanwhile: a later attempt has it, or another disc counts for it."""
     copy = rows.copy
     if outcome in {Outcome.GOOD, Outcome.SIMULATED}:
         move(copy, CopyState.DONE)
     elif copy.state in _HELD_BY.get(before, ()):
-        move(copy, CopyState.CANCELLED if rows.job.cancel_requested else CopyState.QUEUED)
+        move(copy, _state_without(db, rows))
+
+
+def _state_without(db: Session, rows: Rows) -> CopyState:
+    """Say where a copy is without this attempt: with another one that has it already, or in the queue again."""
+    stage = db.scalar(
+        select(Attempt.stage).where(
+            Attempt.copy_id == rows.copy.id, Attempt.id != rows.attempt.id, Attempt.outcome.is_(None)
+        )
+    )
+    if stage is not None:
+        return CopyState.ASSIGNED if stage is Stage.ASSIGNED else CopyState.ACTIVE
+    return CopyState.CANCELLED if rows.job.cancel_requested else CopyState.QUEUED
 
 
 def _judge_recorder(recorder: Recorder, outcome: Outcome, verdict: Verdict, rules: Rules) -> None:

@@ -29,7 +29,8 @@ NEXT_COPY = {
     CopyState.QUEUED: frozenset({CopyState.ASSIGNED, CopyState.DONE, CopyState.CANCELLED}),
     CopyState.ASSIGNED: frozenset({CopyState.ACTIVE, CopyState.QUEUED, CopyState.DONE, CopyState.CANCELLED}),
     CopyState.ACTIVE: frozenset({CopyState.QUEUED, CopyState.DONE, CopyState.CANCELLED}),
-    CopyState.DONE: frozenset({CopyState.QUEUED, CopyState.CANCELLED}),  # resolved as spoiled after all
+    # resolved as spoiled after all: made anew, or by the attempt that was promised meanwhile
+    CopyState.DONE: frozenset({CopyState.QUEUED, CopyState.ASSIGNED, CopyState.ACTIVE, CopyState.CANCELLED}),
     CopyState.CANCELLED: frozenset({CopyState.QUEUED}),  # ordered again by a retry
 }
 

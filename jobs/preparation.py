@@ -1,16 +1,16 @@
 """The master of a job: laid out, checked and summed once, then shared by all its copies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from jobs.catalogue import load_manifest
-from jobs.errors import SourceChanged
+from jobs.errors import DiscFull, SourceChanged
 from jobs.manifest import Manifest
 from jobs.mastering.image import Extent, ExtentMap, Source, take_checksums
 from jobs.mastering.inspection import inspect
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.masters import MasterStore, StoredMaster, master_key
-from jobs.mastering.medium import BLOCK, Family, requested_medium
+from jobs.mastering.medium import BLOCK, Family, MediumKind, largest, requested_medium
 from models.database import Database
 from models.job import Job
 from models.vocabulary import DiscFormat
@@ -38,6 +38,27 @@ def lay_out(manifest: Manifest, disc_format: DiscFormat, options: LayoutOptions)
     """Lay a manifest out: a data tree by its options, a ready-made image as it is."""
     image = _as_it_is(manifest) if disc_format is DiscFormat.IMAGE else layout(manifest, options)
     return LaidOut(manifest, disc_format, options, image)
+
+
+def lay_out_for(
+    media: Sequence[MediumKind | Family], manifest: Manifest, disc_format: DiscFormat, volume_id: str
+) -> tuple[LaidOut, MediumKind | Family]:
+    """Lay out for the first of several media that holds the image, since families differ in their padding.
+
+    Raises:
+        DiscFull: none does.
+    """
+    for medium in media:
+        limit = largest(medium)
+        if manifest.bytes > limit * BLOCK:
+            continue  # not even the content alone fits
+        family = medium if isinstance(medium, Family) else medium.family
+        laid = lay_out(manifest, disc_format, LayoutOptions(family=family, volume_id=volume_id))
+        if laid.image.blocks <= limit:
+            return laid, medium
+    last = media[-1]
+    message = f"{manifest.bytes:,} bytes of content do not fit on a {last}: it holds {largest(last) * BLOCK:,} bytes"
+    raise DiscFull(f"{message}; leave some out, or choose another medium")
 
 
 def prepare_master(store: MasterStore, laid: LaidOut, progress: Progress) -> StoredMaster:

@@ -103,8 +103,8 @@ class Collector:
     def amend(self, place: str, *, mtime_ns: int | None = None, sha256: str = "") -> None:
         """Give an entry another time on the disc, or the digest its content must have."""
         entry = self._entries.get(place)
-        if entry is None:
-            return  # its fault is noted
+        if entry is None or (mtime_ns is None and not sha256):
+            return  # there is none where a fault is noted
         if mtime_ns is not None:
             self._undated.discard(place)
             entry = replace(entry, mtime_ns=mtime_ns)
@@ -117,9 +117,10 @@ class Collector:
         if not self._entries and not self.faults:
             self.faults.append("there is nothing to burn: no file and no folder in the sources")
         # The clock would make every layout another one; so a folder that nothing dates is as new as the disc.
-        dated = [entry.mtime_ns for place, entry in self._entries.items() if place not in self._undated]
+        dated = (entry.mtime_ns for place, entry in self._entries.items() if place not in self._undated)
+        newest = max(dated, default=0)
         for place in self._undated:
-            self._entries[place] = replace(self._entries[place], mtime_ns=max(dated, default=0))
+            self._entries[place] = replace(self._entries[place], mtime_ns=newest)
         ordered = sorted(self._entries.values(), key=lambda entry: entry.path)
         return Scan(tuple(ordered), tuple(self.faults), title, volume_id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import DiscFull, Remedy
 from jobs.lifecycle import move
-from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus, requested_medium
+from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus, largest, requested_medium
 from jobs.rollup import journal, roll_up
 from models.attempt import Attempt
 from models.base import now
@@ -42,25 +42,12 @@ def media_class(medium: MediumKind | Family, blocks: int, nonblank: Nonblank) ->
         DiscFull: no medium of that kind or family is large enough.
     """
     family = medium if isinstance(medium, Family) else medium.family
-    limit = medium.capacity if isinstance(medium, MediumKind) else family.sizes[-1]
+    limit = largest(medium)
     fitting = [size for size in family.sizes if blocks <= size <= limit]
     if blocks > limit:
         message = f"{blocks} blocks do not fit on a {medium} ({limit} blocks of 2048 bytes)"
         raise DiscFull(message)
     return f"{medium}/{min(fitting, default=limit)}/{nonblank}"
-
-
-def smallest_family(blocks: int) -> Family:
-    """Choose the smallest family of media that holds so many blocks.
-
-    Raises:
-        DiscFull: none does.
-    """
-    for family in Family:
-        if blocks <= family.sizes[-1]:
-            return family
-    message = f"{blocks} blocks of 2048 bytes do not fit on any medium; the largest holds {Family.BD.sizes[-1]}"
-    raise DiscFull(message)
 
 
 def classes_for(info: MediumInfo) -> list[str]:
@@ -180,9 +167,7 @@ def _is_ready() -> tuple[ColumnElement[bool], ...]:
 
 def _assign_once(db: Session, name: str) -> tuple[bool, Assignment | None]:
     """Return whether a copy was found, and the assignment if it was ours to take."""
-    recorder = db.scalar(
-        select(Recorder).where(Recorder.name == name, *_is_ready()).with_for_update(skip_locked=True)
-    )
+    recorder = db.scalar(select(Recorder).where(Recorder.name == name, *_is_ready()).with_for_update(skip_locked=True))
     unsettled = select(Attempt.id).where(Attempt.recorder == name, Attempt.outcome.is_(None))
     if recorder is None or db.scalar(unsettled) is not None:
         return False, None

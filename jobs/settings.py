@@ -3,6 +3,7 @@
 import hashlib
 import os
 import socket
+import tomllib
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -113,7 +114,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Let arguments rule over the environment, and that over the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_toml_file()))
+        given = init_settings()  # an argument that names the home decides which file is read, too
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _toml_file(given.get("home"))))
 
     @property
     def store(self) -> Path:
@@ -140,14 +142,25 @@ class Settings(BaseSettings):
         return self.database_url == f"sqlite:///{self.home / 'discmill.db'}"
 
 
-def _toml_file() -> Path | None:
-    """Find the file: the one named, the one here, or the one in the home."""
+def _toml_file(home: Path | str | None) -> Path | None:
+    """Find the file: the one named, the one here, or the one in the home.
+
+    Raises:
+        Faults: the one named is not there, or it is not TOML.
+    """
     named = os.environ.get("DISCMILL_CONFIG")
-    if named:
-        return Path(named)
-    home = os.environ.get("DISCMILL_HOME")
-    places = [Path("discmill.toml"), Path(home or user_data_path("discmill")) / "discmill.toml"]
-    return next((place for place in places if place.is_file()), None)
+    in_home = Path(home or os.environ.get("DISCMILL_HOME") or user_data_path("discmill")) / "discmill.toml"
+    places = [Path(named)] if named else [Path("discmill.toml"), in_home]
+    file = next((place for place in places if place.is_file()), None)
+    faults = [f"DISCMILL_CONFIG names {named}, which is not a file"] if named and file is None else []
+    try:
+        tomllib.loads(file.read_text(encoding="utf-8") if file else "")
+    except (OSError, ValueError) as error:
+        faults.append(f"{file}: {error}")
+    if faults:
+        subject = "the configuration has faults"
+        raise Faults(subject, faults)
+    return file
 
 
 def load_settings(**given: object) -> Settings:

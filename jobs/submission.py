@@ -12,20 +12,20 @@ from sqlalchemy.orm import Session
 
 from jobs.catalogue import store_manifest
 from jobs.dispatch import Bell
-from jobs.errors import DiscFull, Faults, InvalidImage, KeyTaken, OrderError
-from jobs.manifest import Entry, Manifest
+from jobs.errors import Faults, InvalidImage, KeyTaken, OrderError
+from jobs.manifest import Entry
 from jobs.manifest_file import read_manifest_file
 from jobs.mastering.inspection import inspect_iso
-from jobs.mastering.joliet import LayoutOptions, default_volume_id, name_faults
+from jobs.mastering.joliet import default_volume_id, name_faults
 from jobs.mastering.masters import MasterStore, StoredMaster
-from jobs.mastering.medium import BLOCK, Family, MediumKind, requested_medium
+from jobs.mastering.medium import BLOCK, Family, MediumKind, largest, requested_medium
 from jobs.ordering import Content, ContentKind, Options
-from jobs.preparation import LaidOut, lay_out, prepare_master
+from jobs.preparation import LaidOut, lay_out_for, prepare_master
 from jobs.rigfile import read_rig
 from jobs.rollup import journal
 from jobs.roots import ContentRoots, shown
 from jobs.scanning import Scan, scan, scan_image
-from jobs.scheduling import assign, media_class, smallest_family
+from jobs.scheduling import assign, media_class
 from jobs.settings import Settings
 from jobs.staging import stage
 from jobs.store import ContentStore
@@ -36,7 +36,6 @@ from models.vocabulary import CopyState, DiscFormat, StageMode
 
 #: Hears the phase ("hashing", "mastering") and how many bytes of how many are through.
 Progress = Callable[[str, int, int], None]
-_Medium = MediumKind | Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class _Staged:
 
     laid: LaidOut
     master: StoredMaster
-    medium: _Medium
+    medium: MediumKind | Family
     title: str
 
 
@@ -103,7 +102,7 @@ def _stage(settings: Settings, content: Content, options: Options, progress: Pro
     )
     title, volume_id = _named(content, scanned)
     disc_format = DiscFormat.IMAGE if content.kind is ContentKind.IMAGE else DiscFormat.JOLIET
-    laid, medium = _lay_out(manifest, disc_format, volume_id, options)
+    laid, medium = lay_out_for(_media(options), manifest, disc_format, volume_id)
     masters = MasterStore(settings.store / "masters")
     master = prepare_master(masters, laid, lambda done, total: progress("mastering", done, total))
     return _Staged(laid, master, medium, title)
@@ -148,40 +147,26 @@ def _rig_faults(settings: Settings, scanned: Scan) -> list[str]:
 
 def _room_faults(scanned: Scan, options: Options) -> list[str]:
     """Refuse what can't fit whatever the layout, before hours of hashing."""
+    medium = _media(options)[-1]
+    blocks = _content_blocks(scanned.entries)
+    if blocks <= largest(medium):
+        return []
+    room = f"it holds {largest(medium):,} blocks of {BLOCK} bytes"
+    return [f"the content alone takes {blocks:,} blocks and does not fit on a {medium}: {room}"]
+
+
+def _media(options: Options) -> list[MediumKind | Family]:
+    """List the media to try: the one asked for, else every family, the smallest first."""
     try:
-        _smallest_medium(_content_blocks(scanned.entries), options)
-    except (DiscFull, OrderError) as error:
-        return [error.message] if isinstance(error, DiscFull) else []
-    return []
-
-
-def _smallest_medium(blocks: int, options: Options) -> _Medium:
-    """Return the medium asked for, or the smallest family that holds so many blocks.
-
-    Raises:
-        DiscFull: it does not fit.
-    """
-    medium = requested_medium(options.medium) if options.medium else smallest_family(blocks)
-    media_class(medium, blocks, options.nonblank)
-    return medium
+        return [requested_medium(options.medium)] if options.medium else list(Family)
+    except OrderError:
+        return list(Family)  # an unknown word is a fault of its own
 
 
 def _named(content: Content, scanned: Scan) -> tuple[str, str]:
     """Return title and volume id: as given, as the manifest file has them, or after the first source."""
     title = content.title or scanned.title or content.paths[0].absolute().name or "disc"
     return title, content.volume_id or scanned.volume_id or default_volume_id(title)
-
-
-def _lay_out(manifest: Manifest, disc_format: DiscFormat, volume_id: str, options: Options) -> tuple[LaidOut, _Medium]:
-    """Lay out for the smallest family that holds the image: families differ in their padding."""
-    medium = _smallest_medium(_content_blocks(manifest.entries), options)
-    while True:
-        family = medium if isinstance(medium, Family) else medium.family
-        laid = lay_out(manifest, disc_format, LayoutOptions(family=family, volume_id=volume_id))
-        fitting = _smallest_medium(laid.image.blocks, options)
-        if fitting == medium:
-            return laid, medium
-        medium = fitting
 
 
 def _content_blocks(entries: Iterable[Entry]) -> int:

@@ -21,7 +21,8 @@ class CommandLine:
     def run(self, *words: object, **settings: str) -> Result:
         """Type a command under these settings; the machine is that of `tests.builders`."""
         given = {"HOME": str(self.home), "CONTENT_ROOTS": str(self.home), "MACHINE_ID": "here", "CLIENT": "tests"}
-        environment = {f"DISCMILL_{name}": value for name, value in {**given, **settings}.items()}
+        unsaid = dict.fromkeys(("CONFIG", "DATABASE_URL", "BROKER_URL", "FLOWER_PASSWORD"), "")
+        environment = {f"DISCMILL_{name}": value for name, value in {**unsaid, **given, **settings}.items()}
         return CliRunner().invoke(app, [str(word) for word in words], env=environment)
 
     def read(self, *words: object) -> Any:  # noqa: ANN401  (JSON)

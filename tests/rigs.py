@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.client import Client, JobHandle
 from jobs.settings import RecorderSetting, Settings, load_settings
@@ -16,11 +16,13 @@ from workers.programs import Program
 from workers.recorders.emulated_drive import EmulatedDrive
 from workers.rig import Rig
 
+T = TypeVar("T")
+
 #: Seconds a condition of a test may take; nothing waits for longer, nothing sleeps for a fixed time.
 DEADLINE = 60.0
 
 
-def wait_until(condition: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
+def wait_until(condition: Callable[[], T | None], what: str, deadline: float = DEADLINE) -> T:
     """Return the condition's first true value, or fail saying what never came true."""
     end = time.monotonic() + deadline
     while True:
@@ -73,7 +75,7 @@ class TestRig:
         def found() -> dict[str, Any] | None:
             return next((disc for disc in job.report().discs if str(disc["stage"]) in stages), None)
 
-        return wait_until(found, f"an attempt of {job.id} in {stages}")  # type: ignore[no-any-return]
+        return wait_until(found, f"an attempt of {job.id} in {stages}")
 
     def halfway(self, job: JobHandle, stage: str = "writing") -> dict[str, Any]:
         """Wait until an attempt is in the middle of a stage."""
@@ -82,7 +84,7 @@ class TestRig:
             discs = job.report().discs
             return next((disc for disc in discs if str(disc["stage"]) == stage and disc["blocks_done"]), None)
 
-        return wait_until(found, f"an attempt of {job.id} amid {stage}")  # type: ignore[no-any-return]
+        return wait_until(found, f"an attempt of {job.id} amid {stage}")
 
     def burner_pid(self, attempt: str) -> int:
         """Return the process id of an attempt's burner, from its evidence."""
@@ -113,7 +115,7 @@ def running_rig(
     home: Path, root: Path, *, recorders: int = 1, options: str = "?speed=20x", flower: bool = False, **given: object
 ) -> Iterator[TestRig]:
     """Run a rig with short intervals; programs that end are started again, as `discmill up` does."""
-    fast: dict[str, object] = {"heartbeat": 0.3, "lease": 2.0, "tick": 0.2, "watch": 0.1, "back_off": 0.1}
+    fast: dict[str, object] = {"heartbeat": 0.3, "lease": 5.0, "tick": 0.2, "watch": 0.1, "back_off": 0.1}
     settings = load_settings(home=home, content_roots=[root], **{**fast, **given})
     folder = home / "recorders"
     named = [

@@ -27,7 +27,7 @@ def run_worker(settings: Settings, name: str, uri: str) -> None:
 
 def _arguments(name: str, host: str) -> list[str]:
     options = ["--without-mingle", "--without-gossip", "--loglevel=INFO"]
-    return ["worker", "--pool=threads", "--concurrency=1", f"--hostname={name}@{host}", *options]
+    return ["--quiet", "worker", "--pool=threads", "--concurrency=1", f"--hostname={name}@{host}", *options]
 
 
 def refuse_dangerous_commands() -> None:

@@ -42,7 +42,7 @@ class Binding:
         self._lock = FileLock(device.recorder.locks / "owner")
         self._lock.acquire()
         try:
-            self.station = _station(settings, name, uri, device, app)
+            self.station = _station(settings, name, device, app)
         except BaseException:
             self._lock.close()
             raise
@@ -124,8 +124,8 @@ class Binding:
         return None
 
 
-def _station(settings: Settings, name: str, uri: str, device: Device, app: Celery) -> Station:
+def _station(settings: Settings, name: str, device: Device, app: Celery) -> Station:
     database = Database(settings.database_url)
-    owner = register(database, settings, name, uri, device.recorder.identify())
+    owner = register(database, settings, name, device.recorder.uri, device.recorder.identify())
     voice = Voice(app, f"{name}@{settings.host}")
     return Station(name, settings, database, device, CeleryBell(settings.broker_url), voice, owner)

@@ -134,6 +134,8 @@ def worker(
 @run.command(rich_help_panel=console.RIG)
 def dispatcher() -> None:
     """Assign discs to recorders, and notice those that are gone; several may run."""
+    import structlog
+
     from jobs.dispatch import CeleryBell
     from jobs.settings import load_settings
     from models.database import Database
@@ -146,6 +148,7 @@ def dispatcher() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     database, bell = Database(settings.database_url), CeleryBell(settings.broker_url)
+    structlog.get_logger("discmill").info("dispatcher_started", host=settings.host, tick=settings.tick)
     try:
         Dispatcher(settings, database, bell).run(stop)
     finally:

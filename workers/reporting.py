@@ -105,7 +105,7 @@ class Reporter:
             with self._station.database.write() as db:
                 enter(db, self._work.attempt, self._station.owner, Stage.CLOSING)
         except DiscError as refusal:
-            log.info("closing was not noted: %s", refusal)
+            log.debug("closing was not noted: %s", refusal)
         except Exception as error:  # noqa: BLE001  (a database that is away must not end the reports)
             log.warning("progress was not stored: %s", error)
 

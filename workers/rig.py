@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Self
+from urllib.parse import quote
 
 from jobs.errors import RecorderBusy
 from jobs.overview import recorder_documents
@@ -32,7 +33,10 @@ _PATIENCE = 10.0
 def default_recorders(settings: Settings, count: int, options: str = "") -> list[RecorderSetting]:
     """Name `count` emulated recorders r1..rN in the home."""
     folder = settings.home / "recorders"
-    return [RecorderSetting(name=f"r{n}", uri=f"emulated:{folder / f'r{n}'}{options}") for n in range(1, count + 1)]
+    return [
+        RecorderSetting(name=f"r{n}", uri=f"emulated:{quote(str(folder / f'r{n}'))}{options}")
+        for n in range(1, count + 1)
+    ]
 
 
 class Rig:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from jobs.settings import Settings
 
 app = typer.Typer()
-db = typer.Typer(no_args_is_help=True, help="Look after the database's schema.")
-app.add_typer(db, name="db", rich_help_panel=console.ADMINISTRATION)
+db_commands = typer.Typer(no_args_is_help=True, help="Look after the database's schema.")
+app.add_typer(db_commands, name="db", rich_help_panel=console.ADMINISTRATION)
 
 #: A password in a URL: between the user's name and the host, or as an option.
 _USER_INFO = re.compile(r"(?<=://)([^:/@]*):([^@]*)(?=@)")
@@ -76,7 +76,7 @@ def health(*, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if well else console.FAILED)
 
 
-@db.command()
+@db_commands.command()
 def upgrade() -> None:
     """Make the tables, or bring them to what this version works with; nothing is lost."""
     from jobs import schema
@@ -86,7 +86,7 @@ def upgrade() -> None:
     console.say(f"the schema is at revision {schema.head_revision()}")
 
 
-@db.command()
+@db_commands.command()
 def check() -> None:
     """Say whether the schema is what this version works with."""
     from jobs import schema
@@ -165,8 +165,8 @@ def _check_broker(settings: "Settings") -> str:
 def _recorders(settings: "Settings") -> Iterator[Document]:
     from jobs.overview import recorder_documents
 
-    with doors.database(settings) as database, database.read() as session:
-        rig = recorder_documents(session)
+    with doors.database(settings) as database, database.read() as db:
+        rig = recorder_documents(db)
     for recorder in rig:
         # Whoever paused a recorder knows that it is away.
         away_by_intent = recorder["state"] == "offline" and recorder["intent"] == "paused"

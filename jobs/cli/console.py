@@ -82,15 +82,24 @@ def explain(error: Exception) -> str | None:
 
 
 def stdout() -> Console:
-    """Return the console for results; piped, its lines are as long as they are."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_UNLIMITED)
+    """Return the console for results."""
+    return _roomy(Console(highlight=False))
 
 
 def stderr() -> Console:
     """Return the console for messages and progress bars."""
-    console = Console(stderr=True, highlight=False)
-    return console if console.is_terminal else Console(stderr=True, highlight=False, width=_UNLIMITED)
+    return _roomy(Console(stderr=True, highlight=False))
+
+
+def is_watched(console: Console) -> bool:
+    """Say whether somebody looks; rich itself would take FORCE_COLOR for an eye."""
+    return console.file.isatty()
+
+
+def _roomy(console: Console) -> Console:
+    if not is_watched(console):
+        console.width = _UNLIMITED
+    return console
 
 
 def complain(message: str) -> None:
@@ -116,7 +125,7 @@ def plain(text: str, style: str = "") -> Text:
 
 def print_json(document: object) -> None:
     """Print one JSON document, laid out for people only where one looks at it."""
-    typer.echo(json.dumps(document, indent=2 if stdout().is_terminal else None))
+    typer.echo(json.dumps(document, indent=2 if is_watched(stdout()) else None))
 
 
 def print_json_line(document: object) -> None:
@@ -209,7 +218,7 @@ def moment(stamp: object) -> str:
 def staging_bars() -> Iterator[Heard]:
     """Show a bar for each phase of long work, if somebody looks; yields whom to tell of it."""
     console = stderr()
-    if not console.is_terminal:
+    if not is_watched(console):
         yield lambda _phase, _done, _total: None
         return
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())

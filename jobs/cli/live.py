@@ -7,7 +7,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from jobs.cli.console import Document, plain, print_json_line
+from jobs.cli.console import Document, is_watched, plain, print_json_line
 from jobs.client import Report
 from jobs.mastering.medium import MediumKind
 
@@ -90,7 +90,7 @@ class LineView(_PlainView):
 
 def view_on(console: Console) -> View:
     """Choose how a job is shown there."""
-    return LiveView(console) if console.is_terminal else LineView(console)
+    return LiveView(console) if is_watched(console) else LineView(console)
 
 
 def sentences(report: Report) -> Iterator[tuple[str, str]]:

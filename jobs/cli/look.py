@@ -141,14 +141,16 @@ def events(
     job: Annotated[str | None, typer.Option(metavar="ID", help="Only what happened to this job.")] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with what happens, until Ctrl-C.")] = False,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many of the past at most.")] = _PAGE,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The last N; default: all of a job's, else 1000.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened, the latest last; with --follow --json one document a line."""
     with doors.database() as database:
         with database.read() as db:
             whole_id = job and doors.job_id(db, job)
-        past = past_events(database, whole_id, limit)
+        past = past_events(database, whole_id, limit or (None if job else _PAGE))
         if not follow:
             documents = [document for _, document in past]
             console.print_documents(documents, _EVENT_COLUMNS, "nothing happened yet", as_json=as_json)
@@ -161,17 +163,17 @@ def events(
 Numbered = tuple[int, Document]
 
 
-def past_events(database: "Database", job: str | None, limit: int) -> list[Numbered]:
-    """Return the last events, each with its number, the oldest first."""
+def past_events(database: "Database", job: str | None, limit: int | None) -> list[Numbered]:
+    """Return the last events, or all, each with its number, the oldest first."""
     from jobs.overview import event_documents, newest_event
 
     found: list[Numbered] = []
     with database.read() as db:
-        after = 0 if job else max(0, newest_event(db) - limit)
+        after = max(0, newest_event(db) - limit) if limit and not job else 0
         while page := event_documents(db, job, after, _PAGE):
-            found = [*found, *page][-limit:]
+            found += page
             after = page[-1][0]
-    return found
+    return found[-limit:] if limit else found
 
 
 def new_events(

@@ -29,10 +29,6 @@ VolumeId = Annotated[
     str, typer.Option("--volume-id", metavar="ID", help="Name of the volume; default: after the title.")
 ]
 Title = Annotated[str, typer.Option(metavar="T", help="What people call the order; default: after the first source.")]
-Medium = Annotated[
-    str,
-    typer.Option(metavar="KIND|FAMILY", help="As dvd+r or dvd; default: the smallest family that fits."),
-]
 _EXAMPLES = (
     "Examples:\n\n"
     "  discmill submit data photos/ --copies 20 --medium dvd --wait\n\n"
@@ -44,7 +40,9 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
     content: Content,
     *,
     copies: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_COPIES, help="Good discs wanted.")] = 1,
-    medium: Medium = "",
+    medium: Annotated[
+        str, typer.Option(metavar="KIND|FAMILY", help="As dvd+r or dvd; default: the smallest family that fits.")
+    ] = "",
     priority: Annotated[int, typer.Option(metavar="N", min=0, max=9, help="9 is first.")] = 5,
     speed: Annotated[str, typer.Option(metavar="X", help="Multiple of 1x, as 8 or 8x, or max.")] = "max",
     simulate: Annotated[bool, typer.Option("--simulate", help="Do all but switch the laser on.")] = False,
@@ -53,7 +51,7 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
     stage: Annotated[
         StageMode, typer.Option(help="Burn from where the content is, or from a copy in the store.")
     ] = StageMode.REFERENCE,
-    client: Annotated[str, typer.Option(metavar="ID", help="Who orders; only the same may cancel.")] = "",
+    client: Annotated[str, typer.Option(metavar="ID", help="Who orders; default: the client of the settings.")] = "",
     key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Ordered again with the same key, it is the same job.")
     ] = None,
@@ -187,6 +185,7 @@ def check_medium(word: str) -> None:
         typer.BadParameter: it is none.
     """
     try:
-        requested_medium(word or "cd")
+        if word:
+            requested_medium(word)
     except OrderError as error:
         raise typer.BadParameter(error.message, param_hint="--medium") from error

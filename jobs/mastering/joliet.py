@@ -71,14 +71,7 @@ def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
         DiscFull: no disc of any kind could hold it.
         BadName: an entry's name or place is not possible on a disc; see `name_faults`.
     """
-    if not manifest.entries:
-        raise InvalidImage("nothing is staged")
-    if manifest.bytes > _LARGEST_DISC:
-        raise DiscFull(f"{manifest.bytes} bytes are more than any disc holds ({_LARGEST_DISC})")
-    faults = name_faults(manifest.entries)
-    if faults:
-        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
-        raise BadName("; ".join(faults[:_MOST_FAULTS] + more))
+    _refuse_impossible(manifest)
     udf = options.bridges(manifest.entries)
     with _one_at_a_time():
         root = plan(manifest.entries, udf=udf)
@@ -89,6 +82,17 @@ def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
     image = ExtentMap(BLOCK, blocks, tuple(sorted(extents, key=lambda extent: extent.offset)))
     _check(image)
     return image
+
+
+def _refuse_impossible(manifest: Manifest) -> None:
+    if not manifest.entries:
+        raise InvalidImage("nothing is staged")
+    if manifest.bytes > _LARGEST_DISC:
+        raise DiscFull(f"{manifest.bytes} bytes are more than any disc holds ({_LARGEST_DISC})")
+    faults = name_faults(manifest.entries)
+    if faults:
+        more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
+        raise BadName("; ".join(faults[:_MOST_FAULTS] + more))
 
 
 def default_volume_id(title: str) -> str:

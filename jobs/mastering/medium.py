@@ -134,6 +134,11 @@ class MediumInfo:
     disc_id: str = ""
 
 
+def largest(medium: MediumKind | Family) -> int:
+    """Return the blocks of the largest usual blank of a kind or family."""
+    return medium.sizes[-1] if isinstance(medium, Family) else medium.capacity
+
+
 def requested_medium(word: str) -> MediumKind | Family:
     """Read `--medium`: a kind ("dvd-r") or a family ("dvd").
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.manifest import Entry, Manifest
@@ -23,17 +23,22 @@ from jobs.mastering.joliet_names import Node, plan
 from jobs.mastering.medium import BLOCK, Family
 from tests.manifests import NOON, entry_of, manifest_of
 
+#: No test depends on how long drawing its examples takes.
+UNHURRIED = [HealthCheck.too_slow]
 #: Bytes of real files that are mastered: enough to mean something, little enough to be quick.
 BUDGET = 100_000_000
 
 
+#: What to install for a program that is not named like its package.
+PACKAGES = {"xorrisofs": "xorriso", "bsdtar": "libarchive-tools", "isoinfo": "genisoimage", "7zz": "7zip"}
+
+
 def run(*command: str | Path) -> str:
     """Run a judge and return what it says; what is missing fails, and says what to install."""
-    packages = {"xorriso": "xorriso", "bsdtar": "libarchive-tools", "isoinfo": "genisoimage", "7zz": "7zip"}
     program = str(command[0])
     found = shutil.which(program) or (shutil.which("7z") if program == "7zz" else None)
     if found is None:
-        pytest.fail(f"{program} is missing: install the package {packages.get(program, program)}")
+        pytest.fail(f"{program} is missing: install the package {PACKAGES.get(program, program)}")
     done = subprocess.run(
         [found, *command[1:]], capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     )
@@ -375,7 +380,7 @@ def entries_of(tree: dict[str, object], parent: str, source: Path) -> Iterator[E
             yield Entry(path, inner, NOON * 10**9, source=str(source.with_name(str(inner))), sha256=str(inner))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED)
 @given(TREES, st.booleans())
 def test_any_tree_comes_back_from_bsdtar(tree: dict[str, object], udf: bool) -> None:  # noqa: FBT001
     manifest = Manifest.of(entries_of(tree, "", Path("/nowhere/x")))

@@ -98,6 +98,24 @@ def test_it_counts_while_another_one_is_prepared(database: Database, before: Out
 
 
 @either
+@pytest.mark.parametrize(
+    ("stage", "state"), [(Stage.ASSIGNED, CopyState.ASSIGNED), (Stage.PREPARING, CopyState.ACTIVE)]
+)
+def test_when_it_does_not_count_after_all_the_other_one_goes_on(
+    database: Database, before: Outcome, stage: Stage, state: CopyState
+) -> None:
+    job = order(database, recorders=("left", "right"))
+    earlier = an_earlier_disc(database, before)
+    an_attempt(database, stage, "right")
+    turn_out(database, earlier, Outcome.GOOD)
+
+    assert resolve(database, earlier, Outcome.SPOILED) is Outcome.SPOILED
+
+    assert copy_rows(database, job)[0].state is state
+    assert job_row(database, job).state is JobState.ACTIVE
+
+
+@either
 @pytest.mark.parametrize("stage", [Stage.WRITING, Stage.CLOSING, Stage.VERIFYING])
 @pytest.mark.parametrize("then", [Outcome.GOOD, Outcome.SPOILED])
 def test_it_is_surplus_once_another_one_is_written(
@@ -194,6 +212,18 @@ def test_a_surplus_disc_that_a_person_calls_spoiled_changes_nothing_for_its_copy
 
     assert resolve(database, earlier, Outcome.SPOILED) is Outcome.SPOILED
     assert copy_rows(database, job)[0].state is CopyState.DONE
+
+
+def test_a_copy_that_is_queued_again_is_held_only_while_its_job_is(database: Database) -> None:
+    job = order(database, 2, max_spoiled=1)
+    spoiled = a_disc(database, Outcome.SPOILED)
+    resolve(database, spoiled, Outcome.GOOD)
+    control.retry(database, job)
+
+    resolve(database, spoiled, Outcome.SPOILED)
+    control.retry(database, job)
+
+    assert not any(copy.held for copy in copy_rows(database, job))
 
 
 @pytest.mark.parametrize("outcome", [Outcome.GOOD, Outcome.SPOILED])

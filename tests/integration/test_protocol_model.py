@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -422,8 +423,8 @@ def _expected_job_state(job: Job, states: set[CopyState]) -> JobState:
 
 def test_the_protocol_holds_in_any_order() -> None:
     with fresh_database("sqlite://") as database:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
-            lambda: Protocol(database),
+        run_state_machine_as_test(
+            cast("type[RuleBasedStateMachine]", partial(Protocol, database)),
             settings=settings(
                 max_examples=25,
                 stateful_step_count=40,

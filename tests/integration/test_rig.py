@@ -66,7 +66,7 @@ def test_three_copies_on_two_recorders_are_verified_and_equal(rig: TestRig) -> N
 
 
 def test_a_killed_worker_leaves_one_good_disc_and_no_second(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("killed-worker")))
+    job = rig.mill.submit(data_disc(rig.content("killed-worker")), speed=8)
     disc = rig.halfway(job)
 
     os.kill(rig.pid(str(disc["recorder"])), signal.SIGKILL)
@@ -89,19 +89,19 @@ def test_a_worker_killed_while_verifying_verifies_again(rig: TestRig) -> None:
 
 
 def test_a_killed_burner_spoils_one_disc_and_the_copy_is_made_anew(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("killed-burner")))
+    job = rig.mill.submit(data_disc(rig.content("killed-burner")), speed=4)
     disc = rig.halfway(job)
 
     os.kill(rig.burner_pid(str(disc["attempt"])), signal.SIGKILL)
 
     assert job.wait(60).state is JobState.COMPLETED
-    assert outcomes(job) == ["good", "spoiled"]
+    assert outcomes(job) == ["good", "spoiled"], job.report().discs
     assert len(rig.discs_of(job)) == 1
     assert len(rig.discs_of(job, "reject")) == 1
 
 
 def test_sigterm_lets_the_disc_be_finished(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("sigterm")))
+    job = rig.mill.submit(data_disc(rig.content("sigterm")), speed=8)
     disc = rig.halfway(job)
     pid = rig.pid(str(disc["recorder"]))
 
@@ -125,7 +125,7 @@ def test_messages_that_were_lost_are_sent_again(rig: TestRig) -> None:
 
 
 def test_a_dead_redis_and_a_dead_dispatcher_do_not_touch_a_burn(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("dead-redis")), copies=2)
+    job = rig.mill.submit(data_disc(rig.content("dead-redis")), copies=2, speed=8)
     rig.halfway(job)
 
     os.kill(rig.rig._redis.pid or 0, signal.SIGKILL)
@@ -136,7 +136,7 @@ def test_a_dead_redis_and_a_dead_dispatcher_do_not_touch_a_burn(rig: TestRig) ->
 
 
 def test_flower_shows_the_attempt_while_it_burns(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("flower"), title="for flower"))
+    job = rig.mill.submit(data_disc(rig.content("flower"), title="for flower"), speed=8)
     disc = rig.halfway(job)
 
     def shown() -> str | None:
@@ -173,7 +173,7 @@ def test_cancel_of_a_queued_job_burns_nothing(rig: TestRig) -> None:
 
 
 def test_cancel_while_writing_spoils_the_disc_and_says_so(rig: TestRig) -> None:
-    job = rig.mill.submit(data_disc(rig.content("cancel-writing")))
+    job = rig.mill.submit(data_disc(rig.content("cancel-writing")), speed=4)
     rig.halfway(job)
 
     job.cancel()
@@ -276,7 +276,7 @@ def test_a_recorder_that_spoils_disc_after_disc_is_quarantined(rig: TestRig) -> 
 
 def test_an_unplugged_recorder_leaves_its_copy_to_the_other(rig: TestRig) -> None:
     on_one_recorder(rig)
-    job = rig.mill.submit(data_disc(rig.content("unplug")))
+    job = rig.mill.submit(data_disc(rig.content("unplug")), speed=4)
     rig.halfway(job)
     control.resume(rig.mill.database, ["r2"])
 

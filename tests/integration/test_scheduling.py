@@ -8,8 +8,8 @@ from sqlalchemy import update
 from jobs import control, ledger
 from jobs.errors import DiscFull, RecorderStalled, Remedy
 from jobs.ledger import Verdict
-from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus
-from jobs.scheduling import Assignment, assign, assign_to, classes_for, demand, fresh, media_class, smallest_family
+from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
+from jobs.scheduling import Assignment, assign, assign_to, classes_for, demand, fresh, media_class
 from models.attempt import Attempt
 from models.base import now
 from models.database import Database
@@ -184,9 +184,6 @@ def test_an_ordinary_blank_serves_every_order_that_fits_it(kind: MediumKind) -> 
 def test_what_fits_no_medium_has_no_class() -> None:
     with pytest.raises(DiscFull, match="do not fit on a cd-r"):
         media_class(CD, CD.capacity + 1, Nonblank.REJECT)
-    with pytest.raises(DiscFull, match="any medium"):
-        smallest_family(30_000_000)
-    assert [smallest_family(blocks) for blocks in (1, 400_000, 3_000_000, 5_000_000)] == list(Family)
 
 
 def test_a_loader_is_asked_for_the_kind_that_the_next_copy_needs(database: Database) -> None:

@@ -51,14 +51,10 @@ def story() -> list[Report]:
     ]
 
 
-def follow_story(story: list[Report], console: Console) -> Report:
-    return follow(Job(*story), view_on(console), sleep=lambda _: None)  # type: ignore[arg-type]
-
-
 def test_without_a_terminal_each_change_is_a_line(story: list[Report]) -> None:
     out = io.StringIO()
 
-    follow_story(story, Console(file=out, width=200))
+    follow(Job(*story), view_on(Console(file=out, width=200)), sleep=lambda _: None)  # type: ignore[arg-type]
 
     assert out.getvalue().splitlines() == [
         "job j1 is queued, 0 of 2 discs are good",
@@ -75,7 +71,9 @@ def test_without_a_terminal_each_change_is_a_line(story: list[Report]) -> None:
 def test_on_a_terminal_there_are_bars_and_the_lines_stay(story: list[Report]) -> None:
     out = io.StringIO()
 
-    last = follow_story(story, Console(file=out, width=100, force_terminal=True, color_system=None))
+    view = LiveView(Console(file=out, width=100, force_terminal=True, color_system=None))
+
+    last = follow(Job(*story), view, sleep=lambda _: None)  # type: ignore[arg-type]
 
     assert last.state == "completed"
     assert "[photos]" in out.getvalue()

@@ -43,7 +43,7 @@ def parse(words: Sequence[str]) -> None:
     """Take a command line to the point where it would be run; a wrong one raises."""
     command: Any = typer.main.get_command(importlib.import_module("workers.cli").app)
     rest = list(words)
-    while hasattr(command, "commands"):
+    while rest and hasattr(command, "commands"):
         command = command.commands[rest.pop(0)]
     command.make_context(command.name, rest)
 

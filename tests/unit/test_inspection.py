@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import InvalidImage
@@ -19,6 +19,8 @@ from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.medium import BLOCK, Family
 from tests.manifests import NOON, a_file, a_folder, manifest_of
 
+#: No test depends on how long drawing its examples takes.
+UNHURRIED = [HealthCheck.too_slow]
 BRIDGE = LayoutOptions(Family.CD, "TEST", udf=True)
 MANIFEST = Manifest.of([
     a_folder("folder", NOON + 1), a_file("folder/one", 5000), a_file("folder/two", 100), a_file("first", 3000),
@@ -245,7 +247,7 @@ def test_a_stray_udf_is_noticed() -> None:
         inspect(rebuilt(content), MANIFEST)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=300, suppress_health_check=UNHURRIED)
 @given(st.lists(st.tuples(st.integers(16 * BLOCK, len(IMAGE_BYTES) - 1), st.integers(0, 255)), max_size=20))
 def test_no_change_of_the_metadata_breaks_the_inspection(changes: list[tuple[int, int]]) -> None:
     content = bytearray(IMAGE_BYTES)
@@ -398,7 +400,7 @@ def test_what_can_not_be_read_is_refused(tmp_path: Path) -> None:
             inspect_iso(tmp_path / name)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, suppress_health_check=UNHURRIED)
 @given(
     st.lists(st.tuples(st.integers(16 * BLOCK, len(IMAGE_BYTES) - 1), st.binary(min_size=1, max_size=8)), max_size=9)
 )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import BadName, DiscError, DiscFull, InvalidImage, SourceChanged
@@ -28,6 +28,8 @@ from jobs.mastering.joliet_names import iso_names, joliet_names, plan, second, u
 from jobs.mastering.medium import BLOCK, Family
 from tests.manifests import NOON, a_file, a_folder, manifest_of
 
+#: No test depends on how long drawing its examples takes.
+UNHURRIED = [HealthCheck.too_slow]
 ROOT = Path(__file__).parents[2]
 CD = LayoutOptions(Family.CD, "Holiday")
 BRIDGE = LayoutOptions(Family.CD, "Holiday", udf=True)
@@ -135,7 +137,7 @@ LONG = st.builds(lambda head, times, tail: head * times + tail, SHORT, st.intege
 SIBLINGS = st.lists(st.tuples(st.one_of(SHORT, LONG), st.booleans()), max_size=40, unique_by=lambda pair: pair[0])
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=UNHURRIED)
 @given(SIBLINGS)
 def test_iso_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
     names = iso_names(siblings)
@@ -148,7 +150,7 @@ def test_iso_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]])
         assert (bool(dot), name.endswith(";1")) == (not folder, not folder)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=UNHURRIED)
 @given(SIBLINGS)
 def test_joliet_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
     names = joliet_names(siblings)
@@ -160,7 +162,7 @@ def test_joliet_names_are_always_unique_and_valid(siblings: list[tuple[str, bool
         assert name[-1] not in ". "
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=UNHURRIED)
 @given(SIBLINGS)
 def test_udf_names_are_always_unique_and_valid(siblings: list[tuple[str, bool]]) -> None:
     names = udf_names(siblings)

@@ -32,7 +32,7 @@ COPIES = {
     "queued": "assigned done cancelled",
     "assigned": "active queued done cancelled",
     "active": "queued done cancelled",
-    "done": "queued cancelled",
+    "done": "queued assigned active cancelled",
     "cancelled": "queued",
 }
 

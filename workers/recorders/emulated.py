@@ -1,6 +1,7 @@
 """The emulated recorder: a drive made of files, for demonstrations, integrators' tests and chaos."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from jobs.errors import MediumDiffers, MediumMissing, RecorderBusy
@@ -26,9 +27,10 @@ def open_device(uri: str, stall_after: float) -> Device:
         Faults: every fault of the URI.
     """
     asked = parse_uri(uri)
+    asked = replace(asked, folder=asked.folder.absolute())  # others read the URI in folders of their own
     drive = EmulatedDrive(asked.folder)
     drive.configure(asked)
-    recorder = EmulatedRecorder(uri, drive, asked.speed, Patience(stall_after))
+    recorder = EmulatedRecorder(str(asked), drive, asked.speed, Patience(stall_after))
     return Device(recorder, EmulatedFeeder(drive))
 
 
