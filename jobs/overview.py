@@ -85,8 +85,8 @@ def disc_documents(db: Session, job: str | None = None, recorder: str | None = N
 
 
 def discs_in_trays(db: Session, job: str) -> int:
-    """Count a job's discs that have their verdict and have not left their recorders yet."""
-    discs = [Outcome.GOOD, Outcome.SPOILED, Outcome.SURPLUS]
+    """Count a job's good discs that have not left their recorders yet."""
+    discs = [Outcome.GOOD, Outcome.SURPLUS]
     query = select(func.count()).where(
         Attempt.job_id == job, Attempt.outcome.in_(discs), Attempt.medium_id.is_not(None), Attempt.ejected.is_(None)
     )
