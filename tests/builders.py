@@ -32,6 +32,13 @@ def fresh_database(url: str) -> Generator[Database]:
         database.close()
 
 
+def empty(database: Database) -> None:
+    """Delete all rows."""
+    with database.write() as db:
+        for table in reversed(Base.metadata.sorted_tables):
+            db.execute(table.delete())
+
+
 def a_manifest(db: Session, **over: object) -> Manifest:
     """Make a manifest of one entry, without the entry."""
     manifest = Manifest(**{"sha256": new_id(), "entries": 1, "bytes": 1, "complete": True, **over})

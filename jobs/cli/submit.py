@@ -11,9 +11,7 @@ import typer
 
 from jobs.cli import console, doors
 from jobs.cli.console import AsJson, Timeout
-from jobs.errors import OrderError
-from jobs.mastering.medium import requested_medium
-from jobs.ordering import MOST_COPIES, Content, data_disc, image_disc, manifest_disc
+from jobs.ordering import Content, data_disc, image_disc, manifest_disc
 from models.vocabulary import Nonblank, StageMode
 
 if TYPE_CHECKING:
@@ -39,11 +37,11 @@ _EXAMPLES = (
 def _place(  # noqa: PLR0913  (the order form: each has a default)
     content: Content,
     *,
-    copies: Annotated[int, typer.Option(metavar="N", min=1, max=MOST_COPIES, help="Good discs wanted.")] = 1,
+    copies: Annotated[int, typer.Option(metavar="N", help="Good discs wanted.")] = 1,
     medium: Annotated[
         str, typer.Option(metavar="KIND|FAMILY", help="As dvd+r or dvd; default: the smallest family that fits.")
     ] = "",
-    priority: Annotated[int, typer.Option(metavar="N", min=0, max=9, help="9 is first.")] = 5,
+    priority: Annotated[int, typer.Option(metavar="N", help="0 to 9; 9 is first.")] = 5,
     speed: Annotated[str, typer.Option(metavar="X", help="Multiple of 1x, as 8 or 8x, or max.")] = "max",
     simulate: Annotated[bool, typer.Option("--simulate", help="Do all but switch the laser on.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not read discs back.")] = False,
@@ -57,9 +55,7 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
     ] = None,
     max_spoiled: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=1, help="Spoiled discs until the job waits; default: 3 or a tenth of the copies."
-        ),
+        typer.Option(metavar="N", help="Spoiled discs until the job waits; default: 3 or a tenth of the copies."),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until the job is over; exit code as `discmill wait`.")
@@ -71,7 +67,6 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
     if timeout is not None and not wait:
         raise typer.BadParameter("it says how long to --wait, which is missing", param_hint="--timeout")
     multiple = read_speed(speed)
-    check_medium(medium)
     with doors.client() as mill:
         with console.staging_bars() as bars:
             job = mill.submit(
@@ -176,16 +171,3 @@ def read_speed(text: str) -> float | None:
     if multiple is None or not float(multiple[1]):
         raise typer.BadParameter(f"{text!r} is no speed; write 8, 8x or max", param_hint="--speed")
     return float(multiple[1])
-
-
-def check_medium(word: str) -> None:
-    """Refuse a word that is no kind or family of media.
-
-    Raises:
-        typer.BadParameter: it is none.
-    """
-    try:
-        if word:
-            requested_medium(word)
-    except OrderError as error:
-        raise typer.BadParameter(error.message, param_hint="--medium") from error

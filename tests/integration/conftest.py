@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.base import Base
 from models.database import Database
-from tests.builders import fresh_database
+from tests.builders import empty, fresh_database
 from tests.servers import PostgresServer
 
 
@@ -29,7 +28,5 @@ def database(request: pytest.FixtureRequest) -> Database:
     """Give a database whose tables are empty; the test runs once on each kind."""
     name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
     found: Database = request.getfixturevalue(name)
-    with found.write() as db:
-        for table in reversed(Base.metadata.sorted_tables):
-            db.execute(table.delete())
+    empty(found)
     return found

@@ -96,9 +96,6 @@ def test_all_faults_of_an_order_are_named_on_stderr(shell: CommandLine) -> None:
     [
         ("--speed", "fast"),
         ("--speed", "0x"),
-        ("--medium", "floppy"),
-        ("--priority", "10"),
-        ("--copies", "0"),
         ("--nonblank", "perhaps"),
         ("--timeout", "5"),
     ],
@@ -107,6 +104,17 @@ def test_a_wrong_word_in_the_order_form_is_wrong_usage(shell: CommandLine, words
     result = shell.run("submit", "data", shell.write("a.txt"), *words)
 
     assert result.exit_code == 2
+    assert shell.read("jobs") == []
+
+
+def test_all_that_is_wrong_with_an_order_is_said_at_once(shell: CommandLine) -> None:
+    wrong = ("--copies", 0, "--priority", 10, "--medium", "floppy", "--max-spoiled", 0)
+
+    result = shell.run("submit", "data", shell.write("a.txt").with_name("gone"), *wrong)
+
+    assert result.exit_code == 1
+    said = ("gone does not exist", "0 copies", "priority 10", "unknown medium 'floppy'", "--max-spoiled 0")
+    assert all(words in result.stderr for words in said), result.stderr
     assert shell.read("jobs") == []
 
 
