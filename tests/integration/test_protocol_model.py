@@ -121,6 +121,9 @@ class Protocol:
                 {recorder.name: recorder for recorder in db.scalars(select(Recorder))},
             )
 
+    def rest(self, _choice: Choice) -> None:
+        """Do nothing."""
+
     # --- submitters
 
     def submit(self, choice: Choice) -> None:
@@ -195,7 +198,8 @@ class Protocol:
         elif attempt.stage is Stage.PREPARING:
             self._permit(attempt, new_id())
         else:
-            later = Stage.VERIFYING if choice.one_in(2) else Stage.CLOSING
+            skips = attempt.stage is Stage.CLOSING or choice.one_in(2)
+            later = Stage.VERIFYING if skips else Stage.CLOSING
             with self.database.write() as db:
                 ledger.enter(db, attempt.id, self.seen.owner(name), later)
 
@@ -390,7 +394,9 @@ class Protocol:
 #: Read as choices: never the second option, always the first.
 _WITHOUT_A_FAULT = 0
 
+#: How often each is tried. A failing history is shortened by turning its steps into the first one.
 ACTS = {
+    Protocol.rest: 1,
     Protocol.work: 14,
     Protocol.work_on: 8,
     Protocol.assign: 2,
@@ -418,7 +424,7 @@ class Step:
     choice: int
 
 
-# Not hypothesis' own state machine: that one tries few kinds of steps at a time, and here it takes many to get anywhere.
+# Not hypothesis' own state machine: that one tries few kinds of steps at a time, and here it takes many of them.
 histories = st.lists(
     st.builds(Step, st.sampled_from(list(Counter(ACTS).elements())), st.integers(0, 2**20)), min_size=40, max_size=80
 )
