@@ -3,6 +3,7 @@
 import argparse
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +29,7 @@ _FOLDER = Path("/var/tmp")  # noqa: S108  (a folder of our own is made in it)
 def main(arguments: list[str]) -> int:
     """Run what was asked for, one after the other; return the exit code."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that rigs are stopped and files are removed
     print(_machine())
     for name in asked.only or _BENCHMARKS:
         began = time.monotonic()

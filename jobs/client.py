@@ -10,9 +10,8 @@ from jobs import control
 from jobs.dispatch import CeleryBell
 from jobs.ordering import Content, Options
 from jobs.overview import Document, discs_in_trays, job_document
-from jobs.scheduling import assign
 from jobs.settings import Settings, load_settings
-from jobs.submission import Mill, Progress, silent, submit
+from jobs.submission import Mill, Progress, assign_now, silent, submit
 from models.database import Database
 from models.vocabulary import JobState, Nonblank, StageMode
 
@@ -140,7 +139,7 @@ class JobHandle:
     def retry(self) -> int:
         """Make what is missing; return how many copies are queued anew."""
         count = control.retry(self._client.database, self.id)
-        assign(self._client.database, self._client.mill.bell.ring)
+        assign_now(self._client.mill)
         return count
 
 

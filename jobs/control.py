@@ -42,9 +42,13 @@ def cancel(database: Database, job_id: str, client: str | None = None) -> None:
         journal(db, "cancel-requested", job=job.id, client=client)
         roll_up(db, job)
         promised = db.scalars(select(Attempt.id).where(Attempt.job_id == job.id, Attempt.stage == Stage.ASSIGNED)).all()
+        begun = db.scalars(select(Attempt.id).where(Attempt.job_id == job.id, Attempt.outcome.is_(None))).all()
     for attempt_id in promised:
         with database.write() as db:
             ledger.withdraw(db, attempt_id, "the job was called off")
+    for attempt_id in begun:
+        with database.write() as db:
+            ledger.let_go(db, attempt_id)
 
 
 def retry(database: Database, job_id: str) -> int:

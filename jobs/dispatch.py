@@ -12,7 +12,13 @@ from jobs.scheduling import Assignment
 BURN = "discmill.burn"
 _PRIORITIES = list(range(10))
 #: A publisher whose broker is away goes on without it: the dispatcher rings later. A worker waits for ever.
-_GIVE_UP_SOON = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "connect_retries_timeout": 1}
+_GIVE_UP_SOON = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "connect_retries_timeout": 1,
+    "socket_timeout": 3,  # also where the broker is frozen rather than gone
+}
 
 
 class Bell(Protocol):

@@ -163,6 +163,7 @@ class RecorderBusy(RecorderError):
     """Somebody else holds the device."""
 
     code = "IMAPI_E_DEVICE_NOTACCESSIBLE"
+    remedy = Remedy.TRY_AGAIN
 
 
 class RecorderStalled(RecorderError):

@@ -158,6 +158,21 @@ def permit(db: Session, attempt_id: str, owner: Owner, medium: MediumInfo, mediu
     _note(db, "writing", rows, medium=medium_id)
 
 
+def permit_blanking(db: Session, attempt_id: str, owner: Owner) -> None:
+    """Journal that a rewritable medium is about to be erased: its identity is another one from here on.
+
+    Raises:
+        Fenced: this owner may not act for the recorder any more.
+        NotPermitted: the job was called off.
+    """
+    rows = lock_owned(db, attempt_id, owner)
+    if rows.attempt.stage is not Stage.PREPARING or rows.job.cancel_requested:
+        message = f"attempt {attempt_id} may not erase: {rows.attempt.stage}"
+        raise NotPermitted(message)
+    rows.recorder.medium_erases += 1
+    _note(db, "blanking", rows)
+
+
 def may_write(db: Session, attempt_id: str, owner: Owner) -> bool:
     """Say whether a permit whose commit was not answered did take effect."""
     attempt = db.get(Attempt, attempt_id)
@@ -187,6 +202,11 @@ def report_progress(db: Session, attempt_id: str, owner: Owner, progress: Progre
         .where(Attempt.id == attempt_id, Attempt.epoch == owner.epoch, Attempt.outcome.is_(None))
         .values(blocks_done=progress.done, blocks_total=progress.total, speed_x=progress.speed_x)
     )
+    return is_called_off(db, attempt_id)
+
+
+def is_called_off(db: Session, attempt_id: str) -> bool:
+    """Say whether somebody cancelled the job of an attempt."""
     cancelled = select(Job.cancel_requested).join(Attempt, Attempt.job_id == Job.id).where(Attempt.id == attempt_id)
     return bool(db.scalar(cancelled))
 
@@ -249,10 +269,30 @@ def take_over(db: Session, attempt_id: str, owner: Owner) -> None:
 
 
 def mark_ejected(db: Session, attempt_id: str, path: str | None) -> None:
-    """Note that an attempt's disc has left its recorder, and where its file is if it is one."""
-    attempt = db.get_one(Attempt, attempt_id, with_for_update=True)
-    attempt.ejected = now()
-    attempt.path = path or attempt.path
+    """Note that an attempt's disc has left its recorder, and where its file is if it is one.
+
+    Raises:
+        Fenced: the recorder has a newer owner, who has not taken the attempt over.
+    """
+    rows = lock_rows(db, attempt_id)
+    if rows is None or rows.attempt.epoch != rows.recorder.epoch:
+        message = f"attempt {attempt_id} is in the hands of a newer owner"
+        raise Fenced(message)
+    rows.attempt.ejected = now()
+    rows.attempt.path = path or rows.attempt.path
+
+
+def let_go(db: Session, attempt_id: str) -> bool:
+    """Stop waiting for a disc that was called off and whose host is away; it is resolved when the host is back."""
+    rows = lock_rows(db, attempt_id)
+    if rows is None or rows.attempt.outcome is not None or not rows.job.cancel_requested:
+        return False
+    if rows.recorder.condition is not Condition.OFFLINE or rows.copy.state is not CopyState.ACTIVE:
+        return False
+    move(rows.copy, CopyState.CANCELLED)
+    roll_up(db, rows.job)
+    _note(db, "let-go", rows)
+    return True
 
 
 def resolve(db: Session, attempt_id: str, outcome: Outcome, by: str) -> Outcome:
@@ -284,9 +324,10 @@ def _settle(db: Session, rows: Rows, verdict: Verdict, rules: Rules = _DEFAULT_R
         outcome = Outcome.SURPLUS
     before = rows.attempt.outcome
     conclude(rows.attempt, outcome)
-    _write_down(rows.attempt, verdict)
+    _write_down(rows.attempt, verdict, before)
     _free_copy(db, rows, outcome, before)
-    _judge_recorder(rows.recorder, outcome, verdict, rules)
+    if before in {None, Outcome.LOST}:  # a second look at an old disc says nothing of the recorder as it is now
+        _judge_recorder(rows.recorder, outcome, verdict, rules)
     if verdict.error is not None:
         _route(db, rows, verdict.error, rules)
     _check_waste(db, rows, outcome)
@@ -309,10 +350,11 @@ def _is_needed(db: Session, rows: Rows) -> bool:
     return db.scalar(other) is None
 
 
-def _write_down(attempt: Attempt, verdict: Verdict) -> None:
+def _write_down(attempt: Attempt, verdict: Verdict, before: Outcome | None) -> None:
     attempt.verified = verdict.verified
     attempt.image_sha256 = verdict.image_sha256 or attempt.image_sha256
-    attempt.finished = now()
+    if before in {None, Outcome.LOST}:  # a second look at a disc does not change when it was finished
+        attempt.finished = now()
     if verdict.error is not None:
         attempt.error_code = verdict.error.code
         attempt.error_message = verdict.error.message

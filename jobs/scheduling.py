@@ -71,7 +71,13 @@ def classes_for(info: MediumInfo) -> list[str]:
 
 def suits(job: Job, info: MediumInfo) -> bool:
     """Say whether a medium can take this job's disc."""
-    return media_class(requested_medium(job.medium), job.blocks, job.nonblank) in classes_for(info)
+    return class_of(job) in classes_for(info)
+
+
+def class_of(job: Job) -> str:
+    """Name the class of media a job needs. A simulation erases nothing, whatever was ordered."""
+    nonblank = Nonblank.REJECT if job.simulate else job.nonblank
+    return media_class(requested_medium(job.medium), job.blocks, nonblank)
 
 
 def fresh(kind: MediumKind) -> MediumInfo:
@@ -122,10 +128,11 @@ def _next_of_class(recorder: str, name: str) -> Select[Copy]:
         Recorder.name == recorder,
         or_(Recorder.cleared.is_(None), Attempt.finished > Recorder.cleared),
     )
+    unresolved = exists().where(Attempt.copy_id == Copy.id, Attempt.outcome.is_(None))  # on a host that is away
     return (
         select(Copy)
         .where(Copy.media_class == name, text(WAITS_FOR_A_RECORDER))
-        .where(or_(Copy.not_before.is_(None), Copy.not_before <= now()), ~avoided)
+        .where(or_(Copy.not_before.is_(None), Copy.not_before <= now()), ~avoided, ~unresolved)
         .order_by(Copy.priority.desc(), Copy.id)
         .limit(1)
     )

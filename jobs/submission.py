@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from jobs.catalogue import store_manifest
@@ -25,7 +26,7 @@ from jobs.rigfile import read_rig
 from jobs.rollup import journal
 from jobs.roots import ContentRoots, shown
 from jobs.scanning import Scan, scan, scan_image
-from jobs.scheduling import assign, media_class
+from jobs.scheduling import assign, class_of
 from jobs.settings import Settings
 from jobs.staging import stage
 from jobs.store import ContentStore
@@ -33,6 +34,8 @@ from models.base import new_id
 from models.database import Database
 from models.job import Copy, Job
 from models.vocabulary import CopyState, DiscFormat, StageMode
+
+log = logging.getLogger(__name__)
 
 #: Hears the phase ("hashing", "mastering") and how many bytes of how many are through.
 Progress = Callable[[str, int, int], None]
@@ -76,8 +79,16 @@ def submit(mill: Mill, content: Content, options: Options, progress: Progress = 
     staged = _stage(mill.settings, content, options, progress)
     manifest_id = store_manifest(mill.database, staged.laid.manifest)
     job_id = _store_order(mill.database, _job(staged, options, manifest_id))
-    assign(mill.database, mill.bell.ring)
+    assign_now(mill)
     return job_id
+
+
+def assign_now(mill: Mill) -> None:
+    """Assign at once what was stored; where that fails the dispatcher does it a moment later."""
+    try:
+        assign(mill.database, mill.bell.ring)
+    except SQLAlchemyError as error:
+        log.warning("what is stored waits for the dispatcher: %s", error)
 
 
 def _stage(settings: Settings, content: Content, options: Options, progress: Progress) -> _Staged:
@@ -233,8 +244,7 @@ def _store_order(database: Database, job: Job) -> str:
 def _insert(db: Session, job: Job) -> None:
     db.add(job)
     db.flush()
-    wanted = media_class(requested_medium(job.medium), job.blocks, job.nonblank)
-    common = {"job_id": job.id, "state": CopyState.QUEUED, "media_class": wanted, "priority": job.priority}
+    common = {"job_id": job.id, "state": CopyState.QUEUED, "media_class": class_of(job), "priority": job.priority}
     db.execute(insert(Copy), [{**common, "number": number} for number in range(1, job.copies + 1)])
     journal(db, "submitted", job=job.id, title=job.title, copies=job.copies, client=job.client)
 

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 #: Seconds a writer waits for another one on SQLite before it gives up.
 BUSY_TIMEOUT = 30
+#: Seconds a PostgreSQL server gets to answer a connection.
+CONNECT_TIMEOUT = 10
 
 
 class Database:
@@ -24,8 +26,9 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite and self.url.database:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
-        self._reader = self.engine.execution_options(discmill_reads=True)
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self.engine.execution_options(discmill_reads=True, **one_state)
 
     @contextmanager
     def write(self) -> Generator[Session]:
@@ -42,6 +45,12 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+
+def _postgres_engine(url: str) -> Engine:
+    """Connect with a deadline, and notice a server that is gone though its connection seems open."""
+    patience = {"connect_timeout": CONNECT_TIMEOUT, "keepalives_idle": 30, "keepalives_interval": 10}
+    return create_engine(url, pool_pre_ping=True, connect_args=patience)
 
 
 def _sqlite_engine(url: str) -> Engine:

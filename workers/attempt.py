@@ -17,7 +17,7 @@ from jobs.overview import attempt_document
 from jobs.preparation import prepared_master
 from jobs.scheduling import suits
 from models.job import Job
-from models.vocabulary import Nonblank, Outcome, Stage
+from models.vocabulary import Outcome, Stage
 from workers.proof import evidence_folder, note_medium, verify
 from workers.recovery import judge
 from workers.reporting import Reporter, Work
@@ -91,8 +91,8 @@ def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter
         master.set_format(task.job.format)
         medium = master.set_recorder(recorder)
         _check_medium(task.job, medium)
-        if medium.used and task.job.nonblank is Nonblank.BLANK:
-            recorder.blank(reporter)
+        if medium.used:
+            _blank(station, task, reporter)
             medium = master.set_recorder(recorder)
         master.advise(reporter)
         master.stage(stored)
@@ -100,6 +100,14 @@ def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter
         label = disc_label(task.work)
         options = RecordOptions(evidence, label, simulate=task.job.simulate, speed=task.job.speed)
         master.record(options, _Permit(station, task, medium, evidence))
+
+
+def _blank(station: Station, task: Task, reporter: Reporter) -> None:
+    """Erase a rewritable medium, as the order allows; journalled first, since it can't be undone."""
+    with station.database.write() as db:
+        ledger.permit_blanking(db, task.work.attempt, station.owner)
+    station.device.recorder.blank(reporter)
+    station.media.forget()
 
 
 def _check_medium(job: Job, medium: MediumInfo) -> None:

@@ -47,7 +47,7 @@ class Binding:
             self._lock.close()
             raise
         self._in_use = threading.Lock()
-        self._stop = threading.Event()
+        self._stop = self.station.stopping
         self._threads = [
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._care, name="caretaker", daemon=True),

@@ -9,26 +9,27 @@ from jobs import scheduling
 from jobs.errors import DiscError, Fenced, RecorderBusy
 from jobs.mastering.medium import MediumInfo, MediumKind
 from jobs.mastering.recorder import Bin
+from jobs.scheduling import Assignment
 from models.attempt import Attempt
 from models.recorder import Recorder
 from models.vocabulary import Condition, Intent, Stage
 from workers import recovery
 from workers.attempt import run_attempt
-from workers.registry import Sight, observe
+from workers.registry import Sight, call_person, observe
 from workers.requests import answer_requests
 from workers.station import Station
 
 log = logging.getLogger(__name__)
+
+#: Wrong media in a row until a person is called.
+_MISFEEDS = 3
 
 
 def start_up(station: Station) -> None:
     """Resolve what the last owner left, then make the disc that was promised meanwhile."""
     recovery.recover(station)
     look(station)
-    with station.database.read() as db:
-        promised = db.scalar(
-            select(Attempt.id).where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED)
-        )
+    promised = _promised(station)
     if promised is not None:
         run_attempt(station, promised)
         look(station)
@@ -36,14 +37,24 @@ def start_up(station: Station) -> None:
 
 def round_trip(station: Station) -> None:
     """Do what an idle moment asks for."""
-    if recovery.is_needed(station):
-        recovery.recover(station)
     answer_requests(station)
     look(station)
-    assignment = scheduling.assign_to(station.database, station.name)
-    if assignment is not None and not station.bell.ring(assignment):
-        log.warning("the broker is away; attempt %s starts without a message", assignment.attempt)
-        run_attempt(station, assignment.attempt)
+    scheduling.assign_to(station.database, station.name)
+    promised = _promised(station)
+    if promised is None or promised == station.rung:
+        return
+    station.rung = promised
+    if not station.bell.ring(Assignment(promised, station.name)):
+        log.warning("the broker is away; attempt %s starts without a message", promised)
+        run_attempt(station, promised)
+        look(station)
+
+
+def _promised(station: Station) -> str | None:
+    """Return the attempt that was promised to this recorder and that nobody claimed yet."""
+    mine = select(Attempt.id).where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED)
+    with station.database.read() as db:
+        return db.scalar(mine)
 
 
 def tend(station: Station, step: Callable[[Station], None]) -> bool:
@@ -66,9 +77,13 @@ def tend(station: Station, step: Callable[[Station], None]) -> bool:
 def look(station: Station) -> None:
     """See what is in the tray, bring in what the queue needs, and write down what was seen.
 
+    Nothing is moved before every disc that was written has its verdict and has left.
+
     Raises:
         DiscError: the recorder or its loader failed.
     """
+    if recovery.is_needed(station):
+        recovery.recover(station)
     observe(station.database, station.owner, _sight(station, _stocked(station)))
 
 
@@ -86,7 +101,19 @@ def _stocked(station: Station) -> MediumInfo | None:
     if kind is not None:
         loader.load(kind)
         medium = recorder.probe()
+        _count_misfeeds(station, medium, kind)
     return medium
+
+
+def _count_misfeeds(station: Station, medium: MediumInfo | None, wanted: MediumKind) -> None:
+    """Call a person when the loader goes on bringing something else, rather than work through its whole stock."""
+    is_right = medium is not None and medium.kind is wanted and not medium.used
+    station.misfeeds = 0 if is_right else station.misfeeds + 1
+    if station.misfeeds >= _MISFEEDS:
+        station.misfeeds = 0
+        brought = "nothing" if medium is None else f"a {'used' if medium.used else 'blank'} {medium.kind}"
+        message = f"the loader was asked for a blank {wanted} {_MISFEEDS} times and brought {brought}; see to its stock"
+        call_person(station.database, station.owner, message)
 
 
 def _kind_to_load(station: Station, medium: MediumInfo | None, stock: list[MediumKind]) -> MediumKind | None:

@@ -47,6 +47,7 @@ class Dispatcher:
     database: Database
     bell: CeleryBell
     clock: Callable[[], float] = time.monotonic
+    _looked: float = 0.0
     _pulses: dict[str, _Pulse] = field(default_factory=dict)
     _ringing: dict[str, _Ringing] = field(default_factory=dict)
 
@@ -63,12 +64,19 @@ class Dispatcher:
         """Do one round."""
         with self.database.read() as db:
             recorders = db.scalars(select(Recorder)).all()
+        self._forgive_own_absence()
         dead = [recorder for recorder in recorders if self._is_dead(recorder)]
         for recorder in dead:
             self._bury(recorder)
         self._take_back()
         assign(self.database, self.bell.ring)
         self._ring_again({recorder.name for recorder in dead})
+
+    def _forgive_own_absence(self) -> None:
+        """Start all watches anew after a while in which we could not look: nobody may be buried for that."""
+        if self.clock() - self._looked > self.settings.lease / 2:
+            self._pulses.clear()
+        self._looked = self.clock()
 
     def _is_dead(self, recorder: Recorder) -> bool:
         """Judge a lease by our own monotonic clock: a wall clock that jumps fools nobody."""
@@ -80,6 +88,12 @@ class Dispatcher:
 
     def _bury(self, recorder: Recorder) -> None:
         """Mark a recorder whose worker is gone, and free what it had not begun to write."""
+        if recorder.condition is not Condition.OFFLINE:
+            self._mark_offline(recorder)
+        for attempt in self._unsettled_of(recorder.name):
+            self._free(attempt, recorder.heartbeat)
+
+    def _mark_offline(self, recorder: Recorder) -> None:
         with self.database.write() as db:
             gone = db.execute(
                 update(Recorder)
@@ -91,13 +105,13 @@ class Dispatcher:
             if gone:
                 log.warning("recorder %s: its worker is gone", recorder.name)
                 journal(db, "recorder-offline", recorder=recorder.name)
-        for attempt in self._unsettled_of(recorder.name):
-            self._free(attempt, recorder.heartbeat)
 
     def _free(self, attempt: Attempt, heartbeat: int) -> None:
         with self.database.write() as db:
             if attempt.stage is Stage.PREPARING:
                 ledger.abandon(db, attempt.id, heartbeat)
+            elif ledger.let_go(db, attempt.id):
+                log.info("attempt %s was called off; its host is away", attempt.id)
             elif attempt.stage is not Stage.ASSIGNED and self._is_overdue(attempt):
                 ledger.lose(db, attempt.id, heartbeat)
 

@@ -16,8 +16,10 @@ def write_durably(path: Path, text: str) -> None:
 
 
 def append_durably(handle: int, line: str) -> None:
-    """Append a line in one write, on the disk when this returns."""
-    os.write(handle, f"{line}\n".encode(errors="surrogateescape"))
+    """Append a line, in one write where the disk has room for it; on the disk when this returns."""
+    left = f"{line}\n".encode(errors="surrogateescape")
+    while left:
+        left = left[os.write(handle, left) :]
     os.fsync(handle)
 
 

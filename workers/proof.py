@@ -1,5 +1,6 @@
 """What proves a disc: the evidence of its burn, and its own bytes against the master's."""
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -38,6 +39,23 @@ def verify(station: Station, job: Job, stored: StoredMaster, image: ExtentMap, l
         return Verdict(Outcome.GOOD, verified=True, image_sha256=comparison.sha256)
     differs = MediumDiffers(describe(comparison.differences))
     return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=comparison.sha256)
+
+
+def verify_digest(station: Station, job: Job) -> Verdict:
+    """Compare the disc in the tray with nothing but the digest of the job's image: where the master is lost."""
+    digest, left = hashlib.sha256(), job.blocks * job.block_size
+    try:
+        for piece in station.device.recorder.read_back(left):
+            digest.update(piece[:left])
+            left -= len(piece[:left])
+    except MediumDiffers as error:
+        return Verdict(Outcome.SPOILED, verified=False, error=error)
+    if left == 0 and digest.hexdigest() == job.image_sha256:
+        return Verdict(Outcome.GOOD, verified=True, image_sha256=job.image_sha256)
+    differs = MediumDiffers(
+        "the disc's digest is not the job's; its master is lost, so nobody can say where it differs"
+    )
+    return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=digest.hexdigest())
 
 
 def evidence_folder(station: Station, attempt_id: str) -> Path:

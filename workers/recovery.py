@@ -7,9 +7,11 @@ from sqlalchemy import select
 
 from jobs import ledger
 from jobs.errors import (
+    BurnCancelled,
     DiscError,
     MediumMissing,
     MediumUnsuitable,
+    OrderError,
     RecorderError,
     RecorderStalled,
     Remedy,
@@ -24,7 +26,7 @@ from models.job import Copy, Job
 from models.vocabulary import Outcome, Stage
 from workers.evidence import Evidence, read_evidence
 from workers.locks import drive_is_free
-from workers.proof import evidence_folder, noted_medium, verify
+from workers.proof import evidence_folder, noted_medium, verify, verify_digest
 from workers.recorders.burn_process import wait_for_burner
 from workers.reporting import Reporter, Work
 from workers.settling import conclude, dispose, note_ejected, work_of
@@ -40,7 +42,7 @@ def recover(station: Station) -> None:
 
     Waits until no burner holds the drive.
     """
-    wait_for_burner(station.device.recorder)
+    wait_for_burner(station.device.recorder, station.heed_stop)
     for attempt_id, work in _unresolved(station):
         log.info("recovering attempt %s", attempt_id)
         station.persist(partial(_take_over, station, attempt_id))
@@ -57,13 +59,13 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     `error` is what stopped the attempt in this process; None where the process that ran it is gone.
     """
     recorder = station.device.recorder
-    if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
-        return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
-    wait_for_burner(recorder)
     stage, job = station.persist(lambda: _stage_and_job(station, attempt_id))
     cause = _as_disc_error(error)
-    if stage in {Stage.ASSIGNED, Stage.PREPARING}:
+    if stage in {Stage.ASSIGNED, Stage.PREPARING, Stage.SETTLED}:
         return Verdict(Outcome.UNUSED, error=None if isinstance(error, _NO_FAULT) else cause)
+    if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
+        return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
+    wait_for_burner(recorder, station.heed_stop)
     evidence = read_evidence(evidence_folder(station, attempt_id))
     medium = _medium_written(station, attempt_id, recorder)
     if isinstance(medium, Verdict):
@@ -87,8 +89,12 @@ def _look_at_disc(station: Station, attempt_id: str, job: Job, reporter: Reporte
             ledger.enter(db, attempt_id, station.owner, Stage.VERIFYING)
 
     station.persist(enter)
-    stored = prepared_master(station.database, station.masters, job)
-    verdict = verify(station, job, stored, stored.load_image(), reporter)
+    try:
+        stored = prepared_master(station.database, station.masters, job)
+        verdict = verify(station, job, stored, stored.load_image(), reporter)
+    except OrderError as error:
+        log.warning("the master of job %s is lost (%s); its digest has to do", job.id, error)
+        verdict = verify_digest(station, job)
     if verdict.outcome is Outcome.GOOD:
         return verdict
     return Verdict(
@@ -112,6 +118,8 @@ def evidence_error(evidence: Evidence) -> DiscError:
     """Say what the burn's evidence says of a burn that did not feed everything."""
     if evidence.failure is not None:
         return evidence.failure.as_error()
+    if evidence.cancelled:
+        return BurnCancelled(f"the burn was called off after {evidence.bytes_fed} bytes")
     return WriteFailed(f"the burn ended after {evidence.bytes_fed} bytes without a word; its process was ended")
 
 
@@ -122,10 +130,13 @@ def _medium_written(station: Station, attempt_id: str, recorder: DiscRecorder) -
     except RecorderError as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
     noted = noted_medium(evidence_folder(station, attempt_id))
-    if medium is not None and (noted is None or noted.load == medium.load):
+    if medium is not None and noted is not None and noted.load == medium.load:
         return medium
-    message = "the tray is empty" if medium is None else "another disc is in the tray"
-    message += "; the one being written was taken out and counts as spoiled"
+    if noted is None:
+        message = "the evidence of the burn is not here; nobody can say what was written, so it counts as spoiled"
+    else:
+        found = "the tray is empty" if medium is None else "another disc is in the tray"
+        message = f"{found}; the one being written was taken out and counts as spoiled"
     return Verdict(Outcome.SPOILED, verified=False, error=MediumMissing(message), needs_person=message)
 
 
@@ -178,6 +189,7 @@ def _clear_tray(station: Station) -> None:
     if left is None:
         return
     work, outcome = left
+    station.persist(partial(_take_over, station, work.attempt))
     medium = station.device.recorder.probe()
     noted = noted_medium(evidence_folder(station, work.attempt))
     if medium is None or noted is None or medium.load != noted.load:

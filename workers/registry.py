@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from jobs.errors import Fenced, RecorderBusy
@@ -52,9 +52,13 @@ def register(database: Database, settings: Settings, name: str, uri: str, identi
 
 
 def beat(database: Database, owner: Owner) -> bool:
-    """Count one heartbeat; False if the recorder has a newer owner."""
+    """Count one heartbeat; False if the recorder has a newer owner.
+
+    Who was taken for gone is back at work; what exactly it does, its next look at the drive tells.
+    """
+    back = case((Recorder.condition == Condition.OFFLINE, Condition.BUSY), else_=Recorder.condition)
     with database.write() as db:
-        return bool(_update(db, owner, heartbeat=Recorder.heartbeat + 1))
+        return bool(_update(db, owner, heartbeat=Recorder.heartbeat + 1, condition=back))
 
 
 def observe(database: Database, owner: Owner, sight: Sight) -> None:
@@ -93,6 +97,13 @@ def _values(sight: Sight) -> dict[str, object]:
         "medium_used": medium.used if medium else False,
         "medium_id": sight.medium_id,
     }
+
+
+def call_person(database: Database, owner: Owner, message: str) -> None:
+    """Let nothing more be assigned to a recorder until somebody has seen to it."""
+    with database.write() as db:
+        _update(db, owner, attention=message, attention_ends_with_medium=False)
+        journal(db, "recorder-attention", recorder=owner.recorder, message=message)
 
 
 def retire(database: Database, owner: Owner) -> None:

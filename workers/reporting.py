@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from jobs.errors import DiscError
-from jobs.ledger import Progress, enter, report_progress
+from jobs.ledger import Progress, enter, is_called_off, report_progress
 from jobs.mastering.progress import (
     AddProgress,
     BlockProgress,
@@ -88,7 +88,7 @@ class Reporter:
                 self._tell(now, written)
                 written, written_at = now, time.monotonic()
             else:
-                self._store(now)
+                self._look()
             self._wake.wait(_LOOK)
             self._wake.clear()
         if self._now != written:
@@ -108,6 +108,14 @@ class Reporter:
             log.debug("closing was not noted: %s", refusal)
         except Exception as error:  # noqa: BLE001  (a database that is away must not end the reports)
             log.warning("progress was not stored: %s", error)
+
+    def _look(self) -> None:
+        """See whether the job was called off."""
+        try:
+            with self._station.database.read() as db:
+                self._cancelled = is_called_off(db, self._work.attempt)
+        except Exception as error:  # noqa: BLE001  (a database that is away must not end the reports)
+            log.warning("whether to cancel could not be read: %s", error)
 
     def _store(self, now: _Snapshot) -> None:
         try:

@@ -42,6 +42,9 @@ def answer_requests(station: Station) -> None:
             answer = _carry_out(station, request)
         except DiscError as error:
             answer = {"ok": False, "code": error.code, "message": error.message, "remedy": error.remedy}
+        except Exception as error:  # an answer that never comes would hold the recorder up for ever
+            log.exception("request %s failed", request.id)
+            answer = {"ok": False, "code": "DISCMILL_E_UNEXPECTED", "message": f"{type(error).__name__}: {error}"}
         with station.database.write() as db:
             row = db.get_one(RecorderRequest, request.id)
             row.answered, row.answer = now(), answer
@@ -50,7 +53,7 @@ def answer_requests(station: Station) -> None:
 
 def _carry_out(station: Station, request: RecorderRequest) -> dict[str, object]:
     if request.verb == "eject":
-        path = station.device.loader.unload(Bin.ACCEPT, f"ejected-{request.id[-12:]}")
+        path = station.device.loader.unload(Bin.REJECT, f"ejected-{request.id[-12:]}")
         return {"ok": True, "message": "the tray is empty now", "path": str(path) if path else None}
     return _verify(station, request)
 

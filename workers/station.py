@@ -1,14 +1,16 @@
 """A recorder with all its owner needs to work: what every room of the worker is handed."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from jobs.dispatch import Bell
+from jobs.errors import RecorderBusy
 from jobs.ledger import Owner, Rules
 from jobs.mastering.masters import MasterStore
 from jobs.mastering.medium import MediumInfo
@@ -40,6 +42,10 @@ class MediumIds:
             self.id = f"{medium.disc_id or 'medium'}-{new_id()}"
         return self.id
 
+    def forget(self) -> None:
+        """Take the medium for another one: it was erased, or nobody watched."""
+        self.id = ""
+
 
 @dataclass(slots=True)
 class Station:
@@ -53,6 +59,9 @@ class Station:
     voice: Voice
     owner: Owner
     media: MediumIds = field(default_factory=MediumIds)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    misfeeds: int = 0  #: wrong media in a row that the loader brought
+    rung: str = ""  #: the promised attempt that the caretaker rang for last
 
     @property
     def masters(self) -> MasterStore:
@@ -69,15 +78,26 @@ class Station:
         """What the administrator set."""
         return Rules(self.settings.quarantine_after, self.settings.back_off)
 
+    def heed_stop(self) -> None:
+        """End a wait that may be a long one.
+
+        Raises:
+            RecorderBusy: the worker is to stop; the recorder's next owner goes on from here.
+        """
+        if self.stopping.is_set():
+            message = f"the worker of {self.name} stops while a burner has the drive"
+            raise RecorderBusy(message)
+
     def persist(self, write: Callable[[], T]) -> T:
         """Write down what must not be lost: while the database is away, keep trying.
 
         Raises:
             DiscError: the ledger refused.
+            IntegrityError, ProgrammingError: the database refuses for good.
         """
         while True:
             try:
                 return write()
-            except DBAPIError:
+            except (OperationalError, InterfaceError):
                 log.warning("the database is away; the verdict of %s waits", self.name, exc_info=True)
                 time.sleep(_RETRY)

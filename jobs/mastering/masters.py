@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.mastering.image import Checksums, ExtentMap, read_digest, read_figures
+from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, read_digest, read_figures
 
 _IMAGE = "image.jsonl"
 _CHECKSUMS = "checksums.bin"
@@ -28,6 +28,15 @@ class StoredMaster:
     def image_path(self) -> Path:
         """The file of the extent map, for the burner to read."""
         return self.folder / _IMAGE
+
+    @property
+    def is_whole(self) -> bool:
+        """True if both files are there and fit each other."""
+        try:
+            wanted = 65 + 4 * -(-self.blocks // CHUNK_BLOCKS)  # a digest and its newline, then four bytes a chunk
+            return (self.folder / _CHECKSUMS).stat().st_size == wanted
+        except (OSError, ValueError, KeyError, StopIteration):
+            return False
 
     @property
     def block_size(self) -> int:
@@ -67,7 +76,7 @@ class MasterStore:
     def get(self, key: str) -> StoredMaster | None:
         """Return the master with this key, or nothing."""
         stored = StoredMaster(self._folder / key)
-        return stored if stored.image_path.is_file() else None
+        return stored if stored.is_whole else None
 
     def put(self, key: str, image: ExtentMap, checksums: Checksums) -> StoredMaster:
         """Store a master, safe from a power cut; one that is there already stays.
@@ -95,7 +104,8 @@ class MasterStore:
         except OSError:
             # A folder with files in it is never replaced: somebody else was as fast, with the same bytes.
             if self.get(master.name) is None:
-                raise
+                shutil.rmtree(master)  # damaged: nobody can be using it
+                draft.rename(master)
 
 
 def _sync(folder: Path) -> None:

@@ -30,7 +30,7 @@ from models.database import Database
 from models.job import Copy, Job
 from models.recorder import Recorder
 from models.vocabulary import Condition, CopyState, JobState, Outcome, Stage
-from tests.builders import BLANK, a_job, a_recorder, empty, fresh_database, make_ready
+from tests.builders import BLANK, a_job, a_recorder, attempt_row, empty, fresh_database, make_ready
 
 RECORDERS = ("left", "right")
 MOST_JOBS = 3
@@ -196,7 +196,8 @@ class Protocol:
             self._settle(attempt, self._verdict(choice, attempt))
             make_ready(self.database, name)
         elif attempt.stage is Stage.PREPARING:
-            self._permit(attempt, new_id())
+            if not self._permit(attempt, new_id()):
+                self._settle(attempt, Verdict(Outcome.UNUSED, error=NotPermitted("no permit")))
         else:
             skips = attempt.stage is Stage.CLOSING or choice.one_in(2)
             later = Stage.VERIFYING if skips else Stage.CLOSING
@@ -211,7 +212,7 @@ class Protocol:
 
     def deliver_anything(self, choice: Choice) -> None:
         if self.seen.attempts:
-            self._deliver(choice.of(self.seen.attempts))
+            self._deliver(choice.of(self.seen.attempts[::-1]))
 
     def permit_anything(self, choice: Choice) -> None:
         """Ask for a permit at any stage, for a medium that had one before."""
@@ -232,6 +233,7 @@ class Protocol:
                 with self.database.write() as db:
                     ledger.take_over(db, attempt.id, self.seen.owner(name))
                 self._settle(attempt, self._verdict(choice, attempt))
+                self.look()
         make_ready(self.database, name)
 
     def come_back_from_the_dead(self, choice: Choice) -> None:
@@ -255,8 +257,11 @@ class Protocol:
         with self.database.write() as db:
             started = ledger.start(db, attempt.id, self.seen.owner(attempt.recorder)) is not None
         assert started == (attempt.stage is Stage.ASSIGNED and wanted)
+        if attempt.stage is not Stage.ASSIGNED:
+            again = attempt_row(self.database, attempt.id)
+            assert (again.stage, again.outcome, again.epoch) == (attempt.stage, attempt.outcome, attempt.epoch)
 
-    def _permit(self, attempt: Attempt, medium_id: str) -> None:
+    def _permit(self, attempt: Attempt, medium_id: str) -> bool:
         taken = any(row.medium_id == medium_id and row.outcome is not Outcome.UNUSED for row in self.seen.written)
         wanted = self._is_wanted(attempt, CopyState.ACTIVE) and attempt.stage is Stage.PREPARING
         try:
@@ -264,11 +269,13 @@ class Protocol:
                 ledger.permit(db, attempt.id, self.seen.owner(attempt.recorder), BLANK, medium_id)
         except IntegrityError:
             assert taken
+            return False
         except NotPermitted:
             assert not wanted
-        else:
-            assert wanted
-            assert not taken
+            return False
+        assert wanted
+        assert not taken
+        return True
 
     def _is_wanted(self, attempt: Attempt, state: CopyState) -> bool:
         return self.seen.copy_of(attempt).state is state and not self.seen.job_of(attempt).cancel_requested
@@ -289,21 +296,30 @@ class Protocol:
 
     def _settle(self, attempt: Attempt, verdict: Verdict) -> None:
         with self.database.write() as db:
-            ledger.settle(db, attempt.id, self.seen.owner(attempt.recorder), verdict, RULES)
+            outcome = ledger.settle(db, attempt.id, self.seen.owner(attempt.recorder), verdict, RULES)
+        assert outcome is self._as_it_counts(attempt, verdict.outcome)
         if verdict.outcome in {Outcome.GOOD, Outcome.SPOILED}:
             self.discs[attempt.id] = verdict.outcome is Outcome.GOOD
+
+    def _as_it_counts(self, attempt: Attempt, outcome: Outcome) -> Outcome:
+        """Say that a good disc is surplus where nobody waits for it, or another one is being written in its stead."""
+        copy, job = self.seen.copy_of(attempt), self.seen.job_of(attempt)
+        writing = [row.id for row in self.seen.claimed if row.copy_id == copy.id and row.stage is not Stage.PREPARING]
+        needed = copy.state is not CopyState.DONE and not job.cancel_requested and writing in ([], [attempt.id])
+        return Outcome.SURPLUS if outcome is Outcome.GOOD and not needed else outcome
 
     # --- persons, and time
 
     def resolve(self, choice: Choice) -> None:
         if not self.seen.attempts:
             return
-        attempt = choice.of(self.seen.attempts[::-1])
+        attempt, word = choice.of(self.seen.attempts[::-1]), choice.of([Outcome.GOOD, Outcome.SPOILED])
         try:
             with self.database.write() as db:
-                ledger.resolve(db, attempt.id, choice.of([Outcome.GOOD, Outcome.SPOILED]), by="ann")
+                outcome = ledger.resolve(db, attempt.id, word, by="ann")
         except DiscError:
             return
+        assert outcome is self._as_it_counts(attempt, word)
         self.discs.pop(attempt.id, None)
 
     def change_recorder(self, choice: Choice) -> None:
@@ -410,7 +426,7 @@ ACTS = {
     Protocol.permit_anything: 2,
     Protocol.start_worker: 3,
     Protocol.come_back_from_the_dead: 3,
-    Protocol.resolve: 3,
+    Protocol.resolve: 4,
     Protocol.change_recorder: 1,
     Protocol.let_time_pass: 3,
 }

@@ -255,7 +255,8 @@ class _Watch:
 
     def _lose_patience(self) -> None:
         quiet = time.monotonic() - max(self._moved, self._told_to_stop or 0.0)
-        if self._told_to_stop is None and quiet > self._patience.stall_after:
+        closing = 3 * self._closing_seconds if self._closing else 0.0  # real drives may be silent for minutes
+        if self._told_to_stop is None and quiet > self._patience.stall_after + closing:
             self._stalled = True
             self._stop()
         elif self._told_to_stop is not None and quiet > self._last_wait:
