@@ -26,7 +26,15 @@ def journal(  # noqa: PLR0913  (what an event may belong to)
 def roll_up(db: Session, job: Job) -> None:
     """Derive a job's state from its copies."""
     db.flush()
-    state = _derived(job, _states_of_copies(db, job.id))
+    _enter(db, job, _derived(job, _states_of_copies(db, job.id)))
+
+
+def activate(db: Session, job: Job) -> None:
+    """Take a job for active because a copy of it was assigned: nothing needs to be looked up for that."""
+    _enter(db, job, JobState.ACTIVE)
+
+
+def _enter(db: Session, job: Job, state: JobState) -> None:
     if state is job.state:
         return
     job.state = state

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from jobs.errors import DiscFull, Remedy
 from jobs.lifecycle import move
 from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus, largest, requested_medium
-from jobs.rollup import journal, roll_up
+from jobs.rollup import activate, journal
 from models.attempt import Attempt
 from models.base import now
 from models.database import Database
@@ -200,7 +200,7 @@ def _promise(db: Session, recorder: Recorder, job: Job, copy: Copy) -> Assignmen
     db.add(attempt)
     move(copy, CopyState.ASSIGNED)
     db.flush()
-    roll_up(db, job)
+    activate(db, job)
     journal(db, "assigned", job=job.id, copy=copy.number, attempt=attempt.id, recorder=recorder.name)
     return Assignment(attempt.id, recorder.name)
 
