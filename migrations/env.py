@@ -34,9 +34,11 @@ def _run() -> None:
         _migrate(given)
     else:
         database = Database(_url())
-        with database.engine.connect() as connection:
-            _migrate(connection)
-        database.close()
+        try:
+            with database.engine.connect() as connection:
+                _migrate(connection)
+        finally:
+            database.close()
 
 
 def _url() -> str:

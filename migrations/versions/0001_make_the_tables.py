@@ -7,8 +7,9 @@ Revision 0001, the first.
 # - One change a file; a released one is never edited.
 # - Reversible: `downgrade` undoes `upgrade`, and says in a comment what can't be brought back.
 # - Tables are spelled out: plain sa types, every constraint and index by name, nothing imported from `models`.
-# - An existing table is altered with `op.batch_alter_table`; its rows and indexes stay, but for `ix_copy_next`:
-#   SQLite makes `copy` anew without an index on an expression, so drop that one before and create it after.
+# - An existing table is altered with `op.batch_alter_table`; its rows and indexes stay. SQLite, though, forgets the
+#   DESC in `ix_copy_next` where it makes `copy` anew: drop that index before, create it after.
+# - `alembic -x url=... revision --autogenerate` is to be asked on PostgreSQL, for the same reason.
 # - The same file runs on SQLite and PostgreSQL.
 
 import sqlalchemy as sa

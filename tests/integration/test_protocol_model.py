@@ -27,6 +27,7 @@ from jobs.scheduling import assign, assign_to
 from models.attempt import Attempt
 from models.base import new_id
 from models.database import Database
+from models.event import Event
 from models.job import Copy, Job
 from models.recorder import Recorder
 from models.vocabulary import Condition, CopyState, JobState, Outcome, Stage
@@ -69,6 +70,7 @@ class Sight:
     copies: list[Copy]
     attempts: list[Attempt]
     recorders: dict[str, Recorder]
+    let_go: set[str | None]  #: attempts called off while their host was away; their copies went on without them
 
     @property
     def unsettled(self) -> list[Attempt]:
@@ -119,6 +121,7 @@ class Protocol:
                 list(db.scalars(select(Copy).order_by(Copy.id))),
                 list(db.scalars(select(Attempt).order_by(Attempt.created, Attempt.id))),
                 {recorder.name: recorder for recorder in db.scalars(select(Recorder))},
+                set(db.scalars(select(Event.attempt_id).where(Event.kind == "let-go"))),
             )
 
     def rest(self, _choice: Choice) -> None:
@@ -178,7 +181,7 @@ class Protocol:
             if attempt.stage is Stage.PREPARING:
                 assert ledger.abandon(db, attempt.id, recorder.heartbeat - moved) is not moved
                 self.former += [] if moved else [Owner(recorder.name, recorder.epoch)]
-            elif attempt.stage is not Stage.ASSIGNED:
+            elif attempt.stage is not Stage.ASSIGNED and not ledger.let_go(db, attempt.id):
                 assert ledger.lose(db, attempt.id, recorder.heartbeat - moved) is not moved
 
     # --- workers
@@ -350,7 +353,7 @@ class Protocol:
             attempts = [attempt for attempt in self.seen.attempts if attempt.copy_id == copy.id]
             counting = [row for row in attempts if row.outcome in {Outcome.GOOD, Outcome.SIMULATED}]
             assert len(counting) == (copy.state is CopyState.DONE)
-            open_stages = {row.stage for row in attempts if row.outcome is None}
+            open_stages = {row.stage for row in attempts if row.outcome is None and row.id not in self.seen.let_go}
             if copy.state is not CopyState.DONE:
                 assert copy.state in _expected_states(open_stages)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import redis
 
-from jobs import control, data_disc, manifest_disc
+from jobs import control, data_disc, image_disc, manifest_disc
 from jobs.client import JobHandle
+from jobs.errors import Faults
 from jobs.overview import disc_documents, recorder_documents
 from jobs.settings import subprocess_environment
 from models.vocabulary import JobState
@@ -348,6 +349,25 @@ def test_a_manifest_file_orders_what_it_lists(rig: TestRig) -> None:
 
     assert report.state is JobState.COMPLETED
     assert report.document["manifest"]["entries"] == 3  # type: ignore[index]
+
+
+def test_a_ready_made_image_is_burnt_bit_for_bit(rig: TestRig) -> None:
+    image = rig.root / "made elsewhere.iso"
+    command = ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-J", "-V", "ELSEWHERE", "-o", str(image)]
+    subprocess.run([*command, str(rig.content("elsewhere", size=1 << 20))], check=True)
+
+    report = rig.mill.submit(image_disc(image)).wait(60)
+
+    assert report.state is JobState.COMPLETED
+    assert sha256(Path(str(report.discs[0]["path"]))) == sha256(image) == report.document["image_sha256"]
+
+
+def test_what_is_no_image_is_refused(rig: TestRig) -> None:
+    image = rig.root / "no image.iso"
+    image.write_bytes(bytes(300 * 2048))
+
+    with pytest.raises(Faults, match=r"no image\.iso"):
+        rig.mill.submit(image_disc(image))
 
 
 def test_priority_decides_who_is_next(rig: TestRig) -> None:
