@@ -72,13 +72,12 @@ def compare_image(path: Path, master: StoredMaster, family: Family, progress: Pr
     Raises:
         MediumDiffers: the file ends early.
     """
-    image = master.load_image()
-    ear = _Ear(image.block_size, progress)
-    comparison = compare(_pieces(path), image, master.load_checksums(), ear, family)
-    surplus = path.stat().st_size - image.size
+    ear = _Ear(master.block_size, progress)
+    comparison = compare(_pieces(path), master, ear, family)
+    surplus = path.stat().st_size - master.size
     if surplus <= 0:
         return comparison
-    behind = Difference(image.blocks, -(-surplus // image.block_size), ("(behind the master's end)",))
+    behind = Difference(master.blocks, -(-surplus // master.block_size), ("(behind the master's end)",))
     return replace(comparison, differences=(*comparison.differences, behind))
 
 

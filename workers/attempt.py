@@ -9,7 +9,6 @@ from sqlalchemy.exc import DBAPIError
 from jobs import ledger
 from jobs.errors import DiscError, MediumUnsuitable, NotFound, NotPermitted, OutsideRoots
 from jobs.ledger import Verdict
-from jobs.mastering.image import ExtentMap
 from jobs.mastering.master import DiscMaster, RecordOptions
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
@@ -73,8 +72,7 @@ def _known_verdict(station: Station, attempt_id: str) -> str:
 
 def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
     stored = prepared_master(station.database, station.masters, task.job)
-    image = stored.load_image()
-    _check_roots(station, image)
+    _check_roots(station, stored)
     _burn(station, task, stored, reporter)
     if task.job.simulate:
         return Verdict(Outcome.SIMULATED)
@@ -82,7 +80,7 @@ def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
         ledger.enter(db, task.work.attempt, station.owner, Stage.VERIFYING)
     if not task.job.verify:
         return Verdict(Outcome.GOOD, verified=False)
-    return verify(station, task.job, stored, image, reporter)
+    return verify(station, task.job, stored, reporter)
 
 
 def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter) -> None:
@@ -117,10 +115,11 @@ def _check_medium(job: Job, medium: MediumInfo) -> None:
         raise MediumUnsuitable(message)
 
 
-def _check_roots(station: Station, image: ExtentMap) -> None:
-    outside = [source.path for source in image.sources if not station.roots.contains(Path(source.path))]
-    if outside:
-        where = f"{outside[0]} lies outside the content roots of {station.settings.host}"
+def _check_roots(station: Station, stored: StoredMaster) -> None:
+    roots = station.roots
+    outside = next((source.path for source in stored.sources() if not roots.contains(source.path)), None)
+    if outside is not None:
+        where = f"{outside} lies outside the content roots of {station.settings.host}"
         raise OutsideRoots(f"{where}; extend DISCMILL_CONTENT_ROOTS there")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jobs.errors import MediumDiffers
 from jobs.ledger import Verdict
-from jobs.mastering.image import ExtentMap
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family, MediumInfo, requested_medium
 from jobs.mastering.progress import ProgressListener
@@ -26,13 +25,13 @@ class BurntMedium:
     kind: str
 
 
-def verify(station: Station, job: Job, stored: StoredMaster, image: ExtentMap, listener: ProgressListener) -> Verdict:
+def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressListener) -> Verdict:
     """Read the disc in the tray back and compare it with the job's master."""
     medium = requested_medium(job.medium)
     family = medium if isinstance(medium, Family) else medium.family
     pieces = station.device.recorder.read_back(stored.size)
     try:
-        comparison = compare(pieces, image, stored.load_checksums(), listener, family)
+        comparison = compare(pieces, stored, listener, family)
     except MediumDiffers as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error)
     if comparison.equal:

@@ -91,7 +91,7 @@ def _look_at_disc(station: Station, attempt_id: str, job: Job, reporter: Reporte
     station.persist(enter)
     try:
         stored = prepared_master(station.database, station.masters, job)
-        verdict = verify(station, job, stored, stored.load_image(), reporter)
+        verdict = verify(station, job, stored, reporter)
     except OrderError as error:
         log.warning("the master of job %s is lost (%s); its digest has to do", job.id, error)
         verdict = verify_digest(station, job)

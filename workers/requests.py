@@ -62,6 +62,6 @@ def _verify(station: Station, request: RecorderRequest) -> dict[str, object]:
     with station.database.read() as db:
         job = db.get_one(Job, request.job_id)
     stored = prepared_master(station.database, station.masters, job)
-    verdict = verify(station, job, stored, stored.load_image(), _Silence())
+    verdict = verify(station, job, stored, _Silence())
     message = verdict.error.message if verdict.error else "every block is the master's"
     return {"ok": bool(verdict.verified), "message": message, "image_sha256": verdict.image_sha256}

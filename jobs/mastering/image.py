@@ -120,6 +120,16 @@ def read_figures(path: Path) -> tuple[int, int]:
     return head["block_size"], head["blocks"]
 
 
+def read_sources(path: Path) -> Iterator[Source]:
+    """Read through the sources of a saved map, one at a time."""
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
+        next(lines)
+        for line in lines:
+            source = _extent(json.loads(line)).source
+            if source is not None:
+                yield source
+
+
 def _extent(row: dict[str, object]) -> Extent:
     fields = {"offset": 0, "length": 0, **row, "data": bytes.fromhex(str(row.get("data", "")))}
     source = row.get("source")

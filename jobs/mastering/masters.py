@@ -4,10 +4,11 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, read_digest, read_figures
+from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, Source, read_digest, read_figures, read_sources
 
 _IMAGE = "image.jsonl"
 _CHECKSUMS = "checksums.bin"
@@ -57,6 +58,10 @@ class StoredMaster:
     def sha256(self) -> str:
         """The SHA-256 of the whole image."""
         return read_digest(self.folder / _CHECKSUMS)
+
+    def sources(self) -> Iterator[Source]:
+        """Read through the files that the image is made of, without loading all of them at once."""
+        return read_sources(self.image_path)
 
     def load_image(self) -> ExtentMap:
         """Read the extent map."""

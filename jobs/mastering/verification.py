@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from jobs.errors import MediumDiffers, SourceChanged
 from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ChecksumTaker, ExtentMap, ImageReader
+from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family
 from jobs.mastering.progress import ProgressListener, VerifyProgress
 from jobs.mastering.throughput import SpeedMeter
@@ -50,7 +51,6 @@ class Comparison:
 class _Comparer:
     """Compares chunk after chunk as they come in."""
 
-    image: ExtentMap
     expected: Checksums
     bad: dict[int, bytes | None] = field(default_factory=dict)
     chunk: int = 0
@@ -62,32 +62,32 @@ class _Comparer:
         self.chunk += 1
 
 
-def compare(
-    pieces: Iterable[bytes], image: ExtentMap, expected: Checksums, listener: ProgressListener, family: Family
-) -> Comparison:
+def compare(pieces: Iterable[bytes], master: StoredMaster, listener: ProgressListener, family: Family) -> Comparison:
     """Read a disc back and compare it with its master, block by block.
 
-    `pieces` are the disc's bytes in order; `listener` hears VerifyProgress in blocks.
+    `pieces` are the disc's bytes in order; `listener` hears VerifyProgress in blocks. The extent map is loaded
+    only to name what differs: that of a disc with many files is large.
 
     Raises:
         MediumDiffers: a block can't be read, or the disc ends early.
     """
-    taker, comparer = ChecksumTaker(image.block_size), _Comparer(image, expected)
+    expected, size, block_size, blocks = master.load_checksums(), master.size, master.block_size, master.blocks
+    taker, comparer = ChecksumTaker(block_size), _Comparer(expected)
     meter = SpeedMeter(family.speed_1x)
     done = 0
-    for chunk in _chunks(pieces, CHUNK_BLOCKS * image.block_size, image.size):
+    for chunk in _chunks(pieces, CHUNK_BLOCKS * block_size, size):
         taker.update(chunk)
         comparer.take(chunk)
         done += len(chunk)
-        if meter.is_due(done) or done == image.size:
-            listener.notify(VerifyProgress(done // image.block_size, image.blocks, meter.speed_x(done)))
-    if done < image.size:
-        message = f"the disc ends after {done} of {image.size} bytes"
+        if meter.is_due(done) or done == size:
+            listener.notify(VerifyProgress(done // block_size, blocks, meter.speed_x(done)))
+    if done < size:
+        message = f"the disc ends after {done} of {size} bytes"
         raise MediumDiffers(message)
     sha256 = taker.result().sha256
-    differences = tuple(_name_differences(image, comparer.bad))
+    differences = tuple(_name_differences(master.load_image(), comparer.bad)) if comparer.bad else ()
     if sha256 != expected.sha256 and not differences:
-        differences = (Difference(0, image.blocks, ("(digest of the whole image)",)),)
+        differences = (Difference(0, blocks, ("(digest of the whole image)",)),)
     return Comparison(sha256, done, differences)
 
 
