@@ -21,6 +21,7 @@ class Job(Base):
         CheckConstraint("copies >= 1", name="copies_at_least_one"),
         CheckConstraint("priority BETWEEN 0 AND 9", name="priority_range"),
         Index(None, "state", "id"),
+        Index(None, "manifest_id"),  # `find` comes from the entries
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)

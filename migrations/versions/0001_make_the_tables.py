@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
         sa.UniqueConstraint("client", "key", name=op.f("uq_job_client_key")),
     )
+    op.create_index(op.f("ix_job_manifest_id"), "job", ["manifest_id"], unique=False)
     op.create_index(op.f("ix_job_state_id"), "job", ["state", "id"], unique=False)
 
     op.create_table(

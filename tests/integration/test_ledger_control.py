@@ -8,7 +8,7 @@ from jobs.ledger import Owner, Verdict
 from jobs.scheduling import assign_to
 from models.base import new_id
 from models.database import Database
-from models.vocabulary import CopyState, JobState, Outcome, Stage
+from models.vocabulary import Condition, CopyState, JobState, Outcome, Stage
 from tests.builders import (
     BLANK,
     a_disc,
@@ -19,6 +19,7 @@ from tests.builders import (
     make_ready,
     order,
     owner_of,
+    set_condition,
     settle,
 )
 
@@ -68,6 +69,46 @@ def test_what_is_under_way_is_settled_first(
     assert settle(database, attempt, found) is counts_as
     assert states(database, job) == ["cancelled"] * 2
     assert job_row(database, job).state is JobState.CANCELLED
+
+
+def test_a_job_is_cancelled_without_waiting_for_a_host_that_is_away(database: Database) -> None:
+    job = order(database)
+    attempt = an_attempt(database, Stage.WRITING)
+    set_condition(database, Condition.OFFLINE)
+
+    control.cancel(database, job)
+
+    assert job_row(database, job).state is JobState.CANCELLED
+    assert attempt_row(database, attempt).outcome is None
+    assert settle(database, attempt, Outcome.GOOD) is Outcome.SURPLUS
+    assert job_row(database, job).state is JobState.CANCELLED
+
+
+def test_what_was_let_go_is_waited_for_when_it_is_wanted_again(database: Database) -> None:
+    job = order(database, 2, recorders=("left", "right"))
+    attempt = an_attempt(database, Stage.WRITING)
+    set_condition(database, Condition.OFFLINE)
+    control.cancel(database, job)
+
+    assert control.retry(database, job) == 2
+
+    a_disc(database, Outcome.GOOD, "right")
+    assert assign_to(database, "right") is None  # the other copy may be good already
+    assert settle(database, attempt, Outcome.GOOD) is Outcome.GOOD
+    assert job_row(database, job).state is JobState.COMPLETED
+
+
+def test_a_host_that_lives_is_waited_for(database: Database) -> None:
+    job = order(database)
+    attempt = an_attempt(database, Stage.WRITING)
+
+    with database.write() as db:
+        assert not ledger.let_go(db, attempt)
+    set_condition(database, Condition.OFFLINE)
+    with database.write() as db:
+        assert not ledger.let_go(db, attempt)  # nobody called it off
+        assert not ledger.let_go(db, new_id())
+    assert copy_rows(database, job)[0].state is CopyState.ACTIVE
 
 
 def test_good_discs_stay_good_when_the_rest_is_called_off(database: Database) -> None:

@@ -453,7 +453,7 @@ histories = st.lists(
 def test_the_protocol_holds_in_any_order() -> None:
     with fresh_database("sqlite://") as database:
 
-        @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(histories)
         def live_through(history: list[Step]) -> None:
             protocol = Protocol(database)
