@@ -27,7 +27,7 @@ class BurnOrder:
 
     `image` is a saved `ExtentMap`, `size` its bytes, `sha256` the digest of all of them. `evidence` is a folder
     of this burn alone, kept on the host, in which plan, progress and evidence are written. `speed` is in
-    multiples of 1x, None for the fastest. `first_block` is where on the medium the session starts.
+    multiples of 1x, None for the fastest.
     """
 
     image: Path
