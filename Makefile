@@ -36,7 +36,7 @@ check: setup ## lint, formatting, types, who may import whom
 test: setup programs ## all tests, against a real Redis, a real PostgreSQL and programs we did not write
 	$(VENV)/bin/pytest $(ARGS)
 
-demo: setup ## a rig of its own makes a data and an audio disc, with no drive at all
+demo: setup ## a rig of its own makes three verified copies of a real disc on two emulated recorders
 	$(VENV)/bin/discmill demo $(ARGS)
 
 up: setup ## the whole embedded rig in this terminal; Ctrl-C stops it
