@@ -34,6 +34,7 @@ class Attempt(Base):
         Index(None, "job_id", "outcome"),
         Index(None, "copy_id"),
         Index(None, "recorder", "id"),
+        Index(None, "recorder", "outcome"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
@@ -64,3 +65,10 @@ class Attempt(Base):
     started: Mapped[datetime | None] = mapped_column(UtcDateTime)  #: claimed
     finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ejected: Mapped[datetime | None] = mapped_column(UtcDateTime)  #: its disc left the recorder
+
+    @property
+    def may_have_written(self) -> bool:
+        """True if a disc may exist of which nobody has said yet what it is; a lost one is such a disc."""
+        if self.outcome is not None:
+            return self.outcome is Outcome.LOST
+        return self.stage not in {Stage.ASSIGNED, Stage.PREPARING}

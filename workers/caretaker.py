@@ -52,7 +52,9 @@ def round_trip(station: Station) -> None:
 
 def _promised(station: Station) -> str | None:
     """Return the attempt that was promised to this recorder and that nobody claimed yet."""
-    mine = select(Attempt.id).where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED)
+    mine = select(Attempt.id).where(
+        Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED, Attempt.outcome.is_(None)
+    )
     with station.database.read() as db:
         return db.scalar(mine)
 

@@ -127,7 +127,7 @@ class Dispatcher:
                 select(Attempt.id, Recorder, Job)
                 .join(Recorder, Recorder.name == Attempt.recorder)
                 .join(Job, Job.id == Attempt.job_id)
-                .where(Attempt.stage == Stage.ASSIGNED)
+                .where(Attempt.stage == Stage.ASSIGNED, Attempt.outcome.is_(None))
             ).all()
         for attempt_id, recorder, job in promised:
             why = _broken_promise(recorder, job)
@@ -138,7 +138,8 @@ class Dispatcher:
     def _ring_again(self, dead: set[str]) -> None:
         """Repeat a message that may be lost: only to the living, only when nothing is waiting for them."""
         with self.database.read() as db:
-            rows = db.execute(select(Attempt.id, Attempt.recorder).where(Attempt.stage == Stage.ASSIGNED)).all()
+            assigned = (Attempt.stage == Stage.ASSIGNED, Attempt.outcome.is_(None))
+            rows = db.execute(select(Attempt.id, Attempt.recorder).where(*assigned)).all()
         promised = {attempt_id: recorder for attempt_id, recorder in rows if recorder not in dead}
         self._ringing = {attempt_id: ring for attempt_id, ring in self._ringing.items() if attempt_id in promised}
         for attempt_id, recorder in promised.items():

@@ -34,8 +34,6 @@ from workers.station import Station
 
 log = logging.getLogger(__name__)
 
-_LEFT = {Stage.PREPARING, Stage.WRITING, Stage.CLOSING, Stage.VERIFYING}
-
 
 def recover(station: Station) -> None:
     """Resolve every attempt that an earlier owner, or a failure, left on this recorder; then clear the tray.
@@ -59,9 +57,9 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     `error` is what stopped the attempt in this process; None where the process that ran it is gone.
     """
     recorder = station.device.recorder
-    stage, job = station.persist(lambda: _stage_and_job(station, attempt_id))
+    attempt, job = station.persist(lambda: _attempt_and_job(station, attempt_id))
     cause = _as_disc_error(error)
-    if stage in {Stage.ASSIGNED, Stage.PREPARING, Stage.SETTLED}:
+    if not attempt.may_have_written:
         return Verdict(Outcome.UNUSED, error=None if isinstance(error, _NO_FAULT) else cause)
     if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
         return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
@@ -155,13 +153,13 @@ class UnexpectedFailure(DiscError):
 
 def _unresolved(station: Station) -> list[tuple[str, Work]]:
     """List the attempts that were claimed on this recorder and have no verdict, or were given up as lost."""
-    open_or_lost = Attempt.stage.in_(_LEFT) | (Attempt.outcome == Outcome.LOST)
+    unsettled = Attempt.outcome.is_(None) & (Attempt.stage != Stage.ASSIGNED)
     with station.database.read() as db:
         rows = db.execute(
             select(Attempt, Job, Copy.number)
             .join(Job, Attempt.job_id == Job.id)
             .join(Copy, Attempt.copy_id == Copy.id)
-            .where(Attempt.recorder == station.name, open_or_lost)
+            .where(Attempt.recorder == station.name, unsettled | (Attempt.outcome == Outcome.LOST))
             .order_by(Attempt.id)
         ).all()
         return [(attempt.id, work_of(attempt, job, number)) for attempt, job, number in rows]
@@ -172,10 +170,10 @@ def _take_over(station: Station, attempt_id: str) -> None:
         ledger.take_over(db, attempt_id, station.owner)
 
 
-def _stage_and_job(station: Station, attempt_id: str) -> tuple[Stage, Job]:
+def _attempt_and_job(station: Station, attempt_id: str) -> tuple[Attempt, Job]:
     with station.database.read() as db:
         attempt = db.get_one(Attempt, attempt_id)
-        return attempt.stage, db.get_one(Job, attempt.job_id)
+        return attempt, db.get_one(Job, attempt.job_id)
 
 
 def is_needed(station: Station) -> bool:

@@ -212,6 +212,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_attempt_copy_id"), "attempt", ["copy_id"], unique=False)
     op.create_index(op.f("ix_attempt_job_id_outcome"), "attempt", ["job_id", "outcome"], unique=False)
     op.create_index(op.f("ix_attempt_recorder_id"), "attempt", ["recorder", "id"], unique=False)
+    op.create_index(op.f("ix_attempt_recorder_outcome"), "attempt", ["recorder", "outcome"], unique=False)
     op.create_index(
         "uq_attempt_copy_good",
         "attempt",

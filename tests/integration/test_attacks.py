@@ -312,6 +312,23 @@ def _tray(worker: Worker) -> MediumInfo:
     return medium
 
 
+def test_a_lost_disc_whose_host_returns_is_found_good(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = worker.promise()
+    monkeypatch.setattr(attempt_story, "verify", _dies)
+    with pytest.raises(_Killed):
+        run_attempt(worker.station, attempt)
+    with worker.database.write() as db:
+        assert ledger.lose(db, attempt, db.get_one(Recorder, "r1").heartbeat)
+    worker.start_again()
+
+    worker.binding._tend(caretaker.start_up)
+
+    row = attempt_row(worker.database, attempt)
+    assert (row.outcome, row.verified) == (Outcome.GOOD, True)
+    assert (len(worker.shelf("accept")), worker.shelf("reject")) == (1, [])
+    assert job_row(worker.database, row.job_id).state is JobState.COMPLETED
+
+
 # --- rewritable media
 
 
