@@ -393,7 +393,6 @@ def _judge_recorder(recorder: Recorder, outcome: Outcome, verdict: Verdict, rule
         recorder.spoiled_in_row += 1
     if recorder.spoiled_in_row >= rules.quarantine_after:
         recorder.intent = Intent.QUARANTINED
-        recorder.message = f"spoiled {recorder.spoiled_in_row} discs in a row; `discmill recorders clear` ends that"
     if verdict.needs_person is not None:
         recorder.attention = verdict.needs_person
         recorder.attention_ends_with_medium = False

@@ -263,8 +263,16 @@ def _recorder_document(recorder: Recorder, attempt: Attempt | None, counts: dict
         "progress": round(_share(attempt.stage, attempt.blocks_done, attempt.blocks_total), 4) if attempt else None,
         "good": mine[Outcome.GOOD],
         "spoiled": mine[Outcome.SPOILED],
-        "message": recorder.attention or recorder.message,
+        "message": recorder.attention or _quarantine(recorder) or recorder.message,
     }
+
+
+def _quarantine(recorder: Recorder) -> str:
+    if recorder.intent is not Intent.QUARANTINED:
+        return ""
+    return (
+        f"spoiled {recorder.spoiled_in_row} discs in a row; look at it, then `discmill recorders clear {recorder.name}`"
+    )
 
 
 def _event_document(event: Event) -> Document:
