@@ -1,11 +1,12 @@
 """Reading back: a disc is good when every block of it is the master's."""
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jobs.errors import MediumDiffers, SourceChanged
-from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ChecksumTaker, ExtentMap, ImageReader
+from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, ImageReader
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family
 from jobs.mastering.progress import ProgressListener, VerifyProgress
@@ -72,11 +73,11 @@ def compare(pieces: Iterable[bytes], master: StoredMaster, listener: ProgressLis
         MediumDiffers: a block can't be read, or the disc ends early.
     """
     expected, size, block_size, blocks = master.load_checksums(), master.size, master.block_size, master.blocks
-    taker, comparer = ChecksumTaker(block_size), _Comparer(expected)
+    digest, comparer = hashlib.sha256(), _Comparer(expected)
     meter = SpeedMeter(family.speed_1x)
     done = 0
     for chunk in _chunks(pieces, CHUNK_BLOCKS * block_size, size):
-        taker.update(chunk)
+        digest.update(chunk)
         comparer.take(chunk)
         done += len(chunk)
         if meter.is_due(done) or done == size:
@@ -84,7 +85,7 @@ def compare(pieces: Iterable[bytes], master: StoredMaster, listener: ProgressLis
     if done < size:
         message = f"the disc ends after {done} of {size} bytes"
         raise MediumDiffers(message)
-    sha256 = taker.result().sha256
+    sha256 = digest.hexdigest()
     differences = tuple(_name_differences(master.load_image(), comparer.bad)) if comparer.bad else ()
     if sha256 != expected.sha256 and not differences:
         differences = (Difference(0, blocks, ("(digest of the whole image)",)),)
