@@ -37,8 +37,9 @@ def start_up(station: Station) -> None:
 
 def round_trip(station: Station) -> None:
     """Do what an idle moment asks for."""
+    _finish_what_was_left(station)
     answer_requests(station)
-    look(station)
+    _see(station)
     scheduling.assign_to(station.database, station.name)
     promised = _promised(station)
     if promised is None or promised == station.rung:
@@ -84,8 +85,16 @@ def look(station: Station) -> None:
     Raises:
         DiscError: the recorder or its loader failed.
     """
+    _finish_what_was_left(station)
+    _see(station)
+
+
+def _finish_what_was_left(station: Station) -> None:
     if recovery.is_needed(station):
         recovery.recover(station)
+
+
+def _see(station: Station) -> None:
     observe(station.database, station.owner, _sight(station, _stocked(station)))
 
 

@@ -216,6 +216,21 @@ def test_a_written_disc_stays_in_the_tray_until_it_is_judged(worker: Worker, mon
     assert (len(worker.shelf("accept")), worker.shelf("reject")) == (1, [])
 
 
+def test_an_operators_eject_waits_for_the_disc_that_has_not_left_yet(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = worker.promise()
+    fails_once(monkeypatch, EmulatedDrive, "take_out", RecorderBusy("somebody looks at the drive"))
+    with pytest.raises(RecorderBusy):
+        run_attempt(worker.station, attempt)
+    set_condition(worker.database, Condition.READY, "r1")
+    control.ask(worker.database, "r1", "eject")
+
+    worker.binding._tend(caretaker.round_trip)
+
+    assert (len(worker.shelf("accept")), worker.shelf("reject")) == (1, [])
+
+
 def test_an_old_message_does_not_throw_out_a_disc_that_waits_for_recovery(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
