@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
+from jobs.result_codes import VALUES
+
 
 class Remedy(StrEnum):
     """What helps; failure routing acts on it and on nothing else."""
@@ -12,6 +14,7 @@ class Remedy(StrEnum):
     CHANGE_MEDIUM = "change_medium"  #: the recorder waits for a person
     USE_OTHER_RECORDER = "use_other_recorder"  #: the recorder waits for a person, the copy goes elsewhere
     TRY_AGAIN = "try_again"  #: may pass by itself
+    MOVE_STASH = "move_stash"  #: the stash belongs on another file system
     REPORT_BUG = "report_bug"  #: a program did what it must not
     NONE = "none"  #: an outcome somebody wanted, not a failure
 
@@ -29,6 +32,34 @@ class DiscError(Exception):
     def message(self) -> str:
         """The sentence a person reads."""
         return str(self)
+
+    @property
+    def value(self) -> int | None:
+        """The number of the code in IMAPI (HRESULT), where it is one of IMAPI's."""
+        return VALUES.get(self.code)
+
+
+class DiscWarning(UserWarning):
+    """Something was done, though not all that was asked: IMAPI's success codes."""
+
+    code = ""
+
+    @property
+    def value(self) -> int | None:
+        """The number of the code in IMAPI (HRESULT)."""
+        return VALUES.get(self.code)
+
+
+class PropertiesIgnored(DiscWarning):
+    """Properties that nobody knows, or that can only be read, were skipped; the others are set."""
+
+    code = "IMAPI_S_PROPERTIESIGNORED"
+
+
+class UnexpectedFailure(DiscError):
+    """Something nobody foresaw; its traceback is in the log."""
+
+    code = "IMAPI_E_GENERIC"
 
 
 class OrderError(DiscError):
@@ -81,9 +112,49 @@ class DiscFull(OrderError):
 
 
 class InvalidImage(OrderError):
-    """An image that is not one, or nothing staged."""
+    """An image that is not one, or is damaged."""
 
     code = "IMAPI_E_INVALIDIMAGE"
+
+
+class NothingStaged(InvalidImage):
+    """There is nothing to burn: nothing was staged, or it was cleared or burnt."""
+
+
+class AlreadyStaged(OrderError):
+    """The place on the disc is taken by what was staged before."""
+
+    code = "IMAPI_E_FILEEXISTS"
+
+
+class TooManyTracks(OrderError):
+    """A 100th audio track (Red Book: 99)."""
+
+    code = "IMAPI_E_DF2TAO_TRACK_LIMIT_REACHED"
+
+
+class TrackTooShort(OrderError):
+    """An audio track of less than four seconds (Red Book)."""
+
+    code = "IMAPI_E_TRACK_NOT_BIG_ENOUGH"
+
+
+class PartialBlock(OrderError):
+    """Audio that is not a whole number of blocks of 2352 bytes."""
+
+    code = "DISCMILL_E_PARTIAL_BLOCK"
+
+
+class BadProperty(OrderError):
+    """A value that a property can't have."""
+
+    code = "DISCMILL_E_BAD_PROPERTY"
+
+
+class BootNeedsBlankDisc(OrderError):
+    """A boot image is to go on a disc that has sessions already."""
+
+    code = "IMAPI_E_BOOTIMAGE_AND_NONBLANK_DISC"
 
 
 class KeyTaken(OrderError):
@@ -120,7 +191,25 @@ class MediumMissing(MediumError):
 
 
 class MediumUnsuitable(MediumError):
-    """The medium is of the wrong kind, too small or not blank."""
+    """The medium is of the wrong kind, or not blank."""
+
+
+class MediumTooSmall(MediumUnsuitable):
+    """The medium in the tray has less room than the image needs."""
+
+    code = "IMAPI_E_DISCFULL"
+
+
+class WrongDisc(MediumError):
+    """Another disc is in the tray than the one the session was laid out for."""
+
+    code = "IMAPI_E_WRONGDISC"
+
+
+class DiscUnreadable(MediumError):
+    """The drive can't say what is on the disc: its information can't be read."""
+
+    code = "IMAPI_E_DISCINFO"
 
 
 class MediumNotWritable(MediumError):
@@ -140,16 +229,37 @@ class MediumDiffers(MediumError):
 
 
 class WriteFailed(MediumError):
-    """Writing stopped with an error of the drive or the medium."""
+    """A block can't be written, or the burn ended without a word. IMAPI v1 has no code for it."""
+
+    code = "DISCMILL_E_WRITE"
+    remedy = Remedy.TRY_AGAIN
+
+
+class LossOfStreaming(MediumError):
+    """The drive's buffer ran empty, and nothing guards it against that."""
 
     code = "IMAPI_E_LOSS_OF_STREAMING"
+    remedy = Remedy.TRY_AGAIN
+
+
+class WriteNotBegun(MediumError):
+    """The drive could not be set up for writing."""
+
+    code = "IMAPI_E_INITIALIZE_WRITE"
+    remedy = Remedy.TRY_AGAIN
+
+
+class SessionNotClosed(MediumError):
+    """All blocks were written, but the session could not be closed."""
+
+    code = "IMAPI_E_INITIALIZE_ENDWRITE"
     remedy = Remedy.TRY_AGAIN
 
 
 class RecorderError(DiscError):
     """The recorder is the trouble."""
 
-    code = "IMAPI_E_GENERIC"
+    code = "DISCMILL_E_RECORDER"
     remedy = Remedy.USE_OTHER_RECORDER
 
 
@@ -160,10 +270,34 @@ class RecorderMissing(RecorderError):
 
 
 class RecorderBusy(RecorderError):
-    """Somebody else holds the device."""
+    """Another program uses the device: a burn, or whoever holds its lock."""
+
+    code = "IMAPI_E_DEVICE_STILL_IN_USE"
+    remedy = Remedy.TRY_AGAIN
+
+
+class RecorderNotAccessible(RecorderError):
+    """The device can't be used: this very program has it open exclusively, or may not open it."""
 
     code = "IMAPI_E_DEVICE_NOTACCESSIBLE"
-    remedy = Remedy.TRY_AGAIN
+
+
+class RecorderUnsuitable(RecorderError):
+    """The recorder can't do what was asked: write that kind of medium, simulate it, erase."""
+
+    code = "IMAPI_E_DEVICE_INVALIDTYPE"
+
+
+class NoProperties(RecorderError):
+    """The recorder has no properties."""
+
+    code = "IMAPI_E_DEVICE_NOPROPERTIES"
+
+
+class FileSystemInUse(RecorderError):
+    """The system has the disc mounted and does not let go of it."""
+
+    code = "IMAPI_E_FILESYSTEM"
 
 
 class RecorderStalled(RecorderError):
@@ -172,10 +306,79 @@ class RecorderStalled(RecorderError):
     code = "DISCMILL_E_STALLED"
 
 
+class StashError(DiscError):
+    """The stash, the folder where a mastering session keeps what was staged, is the trouble."""
+
+    code = "IMAPI_E_FILEACCESS"
+    remedy = Remedy.MOVE_STASH
+
+
+class StashInUse(StashError):
+    """Another session has the stash."""
+
+    code = "IMAPI_E_STASHINUSE"
+    remedy = Remedy.TRY_AGAIN
+
+
+class StashCompressed(StashError):
+    """The stash would lie in a compressed folder: reading it could not keep up with a burn."""
+
+    code = "IMAPI_E_COMPRESSEDSTASH"
+
+
+class StashEncrypted(StashError):
+    """The stash would lie in an encrypted folder: reading it could not keep up with a burn."""
+
+    code = "IMAPI_E_ENCRYPTEDSTASH"
+
+
+class StashRemovable(StashError):
+    """The stash would lie on a removable disk, which may be gone in mid-burn."""
+
+    code = "IMAPI_E_REMOVABLESTASH"
+
+
+class StashFull(StashError):
+    """The stash has no room for what is staged."""
+
+    code = "IMAPI_E_NOTENOUGHDISKFORSTASH"
+    remedy = Remedy.FREE_SPACE
+
+
 class OutOfOrder(DiscError):
     """A step of the lifecycle taken before the one it needs."""
 
-    code = "IMAPI_E_GENERIC"
+    code = "DISCMILL_E_OUT_OF_ORDER"
+
+
+class Reentered(OutOfOrder):
+    """A call from a listener, or from another thread, while the master records; only a cancel gets through."""
+
+    code = "DISCMILL_E_REENTERED"
+
+
+class NotInitialized(OutOfOrder):
+    """The recorder belongs to a mastering session that is closed; enumerate anew."""
+
+    code = "IMAPI_E_NOTINITIALIZED"
+
+
+class NotHeld(OutOfOrder):
+    """The call needs the recorder opened exclusively."""
+
+    code = "IMAPI_E_NOTOPENED"
+
+
+class TrackOpen(OutOfOrder):
+    """An audio track is still open; close it first."""
+
+    code = "IMAPI_E_TRACKOPEN"
+
+
+class TrackNotOpen(OutOfOrder):
+    """No audio track is open."""
+
+    code = "IMAPI_E_TRACKNOTOPEN"
 
 
 class NotOpened(OutOfOrder):

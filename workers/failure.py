@@ -5,23 +5,27 @@ from dataclasses import dataclass
 from jobs.errors import (
     BurnCancelled,
     DiscError,
+    DiscUnreadable,
+    FileSystemInUse,
     InvalidImage,
+    LossOfStreaming,
     MediumMissing,
     MediumNotWritable,
+    MediumTooSmall,
     MediumUnsuitable,
     RecorderBusy,
     RecorderMissing,
+    RecorderNotAccessible,
     RecorderStalled,
+    RecorderUnsuitable,
     Remedy,
+    SessionNotClosed,
     SourceChanged,
+    UnexpectedFailure,
     WriteFailed,
+    WriteNotBegun,
+    WrongDisc,
 )
-
-
-class MediumTooSmall(MediumUnsuitable):
-    """The medium in the tray has less room than the image needs."""
-
-    code = "IMAPI_E_DISCFULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,24 @@ _BY_CODE: dict[str, type[DiscError]] = {
     error.code: error
     for error in (
         BurnCancelled,
+        DiscUnreadable,
+        FileSystemInUse,
         InvalidImage,
+        LossOfStreaming,
         MediumMissing,
         MediumNotWritable,
         MediumTooSmall,
         MediumUnsuitable,
         RecorderBusy,
         RecorderMissing,
+        RecorderNotAccessible,
         RecorderStalled,
+        RecorderUnsuitable,
+        SessionNotClosed,
+        UnexpectedFailure,
         WriteFailed,
+        WriteNotBegun,
+        WrongDisc,
     )
 }
 

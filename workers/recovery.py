@@ -14,7 +14,7 @@ from jobs.errors import (
     OrderError,
     RecorderError,
     RecorderStalled,
-    Remedy,
+    UnexpectedFailure,
     WriteFailed,
 )
 from jobs.ledger import Verdict
@@ -142,13 +142,6 @@ def _as_disc_error(error: Exception | None) -> DiscError | None:
     if error is None or isinstance(error, DiscError):
         return error
     return UnexpectedFailure(f"{type(error).__name__}: {error}")
-
-
-class UnexpectedFailure(DiscError):
-    """Something nobody foresaw; it is in the worker's log."""
-
-    code = "DISCMILL_E_UNEXPECTED"
-    remedy = Remedy.REPORT_BUG
 
 
 def _unresolved(station: Station) -> list[tuple[str, Work]]:

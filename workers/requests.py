@@ -4,7 +4,7 @@ import logging
 
 from sqlalchemy import select
 
-from jobs.errors import DiscError
+from jobs.errors import DiscError, UnexpectedFailure
 from jobs.mastering.progress import ProgressEvent
 from jobs.mastering.recorder import Bin
 from jobs.preparation import prepared_master
@@ -44,7 +44,7 @@ def answer_requests(station: Station) -> None:
             answer = {"ok": False, "code": error.code, "message": error.message, "remedy": error.remedy}
         except Exception as error:  # an answer that never comes would hold the recorder up for ever
             log.exception("request %s failed", request.id)
-            answer = {"ok": False, "code": "DISCMILL_E_UNEXPECTED", "message": f"{type(error).__name__}: {error}"}
+            answer = {"ok": False, "code": UnexpectedFailure.code, "message": f"{type(error).__name__}: {error}"}
         with station.database.write() as db:
             row = db.get_one(RecorderRequest, request.id)
             row.answered, row.answer = now(), answer

@@ -7,6 +7,8 @@ from jobs.errors import OrderError
 
 #: Bytes of a data block; sizes of media are counted in these (ECMA-119, ECMA-267).
 BLOCK = 2048
+#: Bytes of an audio block: 588 samples of 16 bits, left and right; 75 a second (Red Book, IEC 60908).
+AUDIO_BLOCK = 2352
 
 
 class MediumKind(StrEnum):
@@ -33,6 +35,11 @@ class MediumKind(StrEnum):
     def is_rewritable(self) -> bool:
         """True if it can be blanked or written over."""
         return self in {MediumKind.CD_RW, MediumKind.DVD_RW, MediumKind.DVD_PLUS_RW, MediumKind.BD_RE}
+
+    @property
+    def is_sequential(self) -> bool:
+        """True if a further session can follow the last one; the others are written over from the start."""
+        return self not in {MediumKind.DVD_PLUS_RW, MediumKind.BD_RE}
 
     @property
     def capacity(self) -> int:
@@ -118,7 +125,8 @@ class MediumStatus(StrEnum):
 class MediumInfo:
     """What a drive says of its medium. Sizes in blocks of 2048 bytes.
 
-    `used` is true if it holds user data. `next_writable` is the address the next session starts at.
+    `used` is true if it holds user data. `next_writable` is the address the next session starts at, `last_session`
+    the one at which the last session on it starts, `tracks` the number of the last track on it.
     `load` changes with every medium change the drive noticed. `disc_id` is the medium's own identity, where
     it has one.
     """
@@ -130,6 +138,8 @@ class MediumInfo:
     used: bool = False
     sessions: int = 0
     next_writable: int = 0
+    last_session: int = 0
+    tracks: int = 0
     load: str = ""
     disc_id: str = ""
 

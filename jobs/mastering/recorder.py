@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from jobs.mastering.medium import MediumInfo, MediumKind
+from jobs.mastering.programme import Programme
 from jobs.mastering.progress import ProgressListener
+from models.vocabulary import DiscFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,30 @@ class RecorderIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class RecorderFeatures:
+    """What a recorder can do. `max_speed` is in multiples of the medium's 1x, None where the drive does not say.
+
+    `underrun_free` says that an empty buffer pauses the laser and does not spoil the disc. `has_properties` is
+    false for a recorder whose settings nobody can ask for.
+    """
+
+    kinds: frozenset[MediumKind]
+    formats: frozenset[DiscFormat]
+    max_speed: float | None = None
+    underrun_free: bool = True
+    has_properties: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class BurnOrder:
     """One burn, as a recorder is told of it.
 
     `image` is a saved `ExtentMap`, `size` its bytes, `sha256` the digest of all of them. `evidence` is a folder
     of this burn alone, kept on the host, in which plan, progress and evidence are written. `speed` is in
-    multiples of 1x, None for the fastest.
+    multiples of 1x, None for the fastest. `start` is the block of the medium the image was laid out for: where the
+    session must begin. `leave_open` closes the session and not the disc, so that another one may follow.
+    `programme` says where the tracks of an audio disc are and what is told of them; None for data. Without
+    `guard_underrun` an empty buffer ends the burn (IMAPI EnableBufferUnderrunFree).
     """
 
     image: Path
@@ -38,6 +58,17 @@ class BurnOrder:
     label: str
     speed: float | None = None
     simulate: bool = False
+    start: int = 0
+    leave_open: bool = False
+    programme: Programme | None = None
+    guard_underrun: bool = True
+
+
+class Hold(Protocol):
+    """A device kept from everybody else, other programs included, until it is closed."""
+
+    def close(self) -> None:
+        """Let go; letting go twice is fine."""
 
 
 class Bin(StrEnum):
@@ -52,7 +83,7 @@ Permit = Callable[[MediumInfo], None]
 
 
 class DiscRecorder(Protocol):
-    """A device that burns (IMAPI IDiscRecorder)."""
+    """The port of a device that burns: verbs and facts; states and IMAPI's rules are `RecorderHandle`'s."""
 
     @property
     def uri(self) -> str:
@@ -69,11 +100,27 @@ class DiscRecorder(Protocol):
             RecorderMissing: it is gone.
         """
 
+    def features(self) -> RecorderFeatures:
+        """Say what the device can do.
+
+        Raises:
+            RecorderMissing: it is gone.
+        """
+
     def probe(self) -> MediumInfo | None:
         """Say what is in the tray; None if nothing is. Quick, without side effects, never during a burn.
 
         Raises:
             RecorderMissing: the device is gone.
+            DiscUnreadable: the drive can't say.
+        """
+
+    def hold(self) -> Hold:
+        """Keep everybody else away from the device.
+
+        Raises:
+            RecorderMissing: the device is gone.
+            RecorderBusy: somebody else uses it.
         """
 
     def eject(self) -> None:
@@ -83,25 +130,48 @@ class DiscRecorder(Protocol):
             RecorderMissing: the device is gone.
         """
 
-    def blank(self, listener: ProgressListener) -> None:
-        """Make a rewritable medium blank again.
+    def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
+        """Make a rewritable medium blank again: quickly, or all of it. Emits EraseProgress at least twice a second.
+
+        The caller emits EraseComplete.
 
         Raises:
-            MediumNotWritable: it is write-once.
+            MediumMissing: nothing is in.
+            MediumUnsuitable: it is write-once.
+            BurnCancelled: `listener.query_cancel()` said so; the medium has to be blanked again.
         """
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
         """Burn; returns when the medium is written and closed. Ejects nothing.
 
-        Emits PreparingBurn, BlockProgress..., ClosingDisc to `listener`; the caller emits BurnComplete.
+        Emits PreparingBurn, TrackProgress, BlockProgress, ClosingDisc and WriteProgress to `listener`; the caller
+        emits BurnComplete.
 
         Raises:
             BurnCancelled: `listener.query_cancel()` said so.
+            WrongDisc: the medium's next session would not begin at the order's `start`.
             MediumError, RecorderError, SourceChanged: what happened; nothing was written if `permit` was not reached.
         """
 
     def read_back(self, size: int) -> Iterator[bytes]:
         """Yield the first `size` bytes of the last session on the medium, in order.
+
+        Of an audio disc these are the samples from block 0 on, in the byte order of WAV files, as the drive's
+        offset has them.
+
+        Raises:
+            MediumDiffers: a block can't be read.
+        """
+
+    def read_programme(self) -> Programme:
+        """Say what an audio disc tells of itself: its tracks by the table of contents, ISRC, MCN, CD-TEXT.
+
+        Raises:
+            MediumDiffers: it can't be read, or is no audio disc.
+        """
+
+    def read_blocks(self, first: int, count: int) -> bytes:
+        """Return data blocks of 2048 bytes, of whatever session they are; fewer where what is written ends.
 
         Raises:
             MediumDiffers: a block can't be read.

@@ -118,7 +118,7 @@ def test_a_write_error_spoils_the_disc_it_is_meant_for(tmp_path: Path, content: 
 
     found = evidence_of(content, "two")
     assert found.failure is not None
-    assert (found.failure.code, found.failure.block) == ("IMAPI_E_LOSS_OF_STREAMING", 701)
+    assert (found.failure.code, found.failure.block) == ("DISCMILL_E_WRITE", 701)
     assert (found.bytes_fed, found.ended) == (701 * 2048, True)
     assert assert_spoiled(device).stat().st_size == 701 * 2048
 

@@ -81,7 +81,7 @@ def test_a_verdict_is_written_down_whole(database: Database) -> None:
 
     row = attempt_row(database, attempt)
     assert (row.verified, row.image_sha256) == (False, "a" * 64)
-    assert (row.error_code, row.error_message) == ("IMAPI_E_LOSS_OF_STREAMING", "the laser gave up")
+    assert (row.error_code, row.error_message) == ("DISCMILL_E_WRITE", "the laser gave up")
     assert row.error_remedy == Remedy.TRY_AGAIN
 
 

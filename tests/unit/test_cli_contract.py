@@ -146,7 +146,7 @@ def test_discs_have_the_keys_of_the_contract(shell: CommandLine) -> None:
     (disc,) = shell.read("discs")
 
     assert set(disc) == DISC
-    assert disc["error"] == {"code": "IMAPI_E_LOSS_OF_STREAMING", "message": "block 7", "remedy": "try_again"}
+    assert disc["error"] == {"code": "DISCMILL_E_WRITE", "message": "block 7", "remedy": "try_again"}
 
 
 @pytest.mark.parametrize("words", [("recorders",), ("recorders", "list")])

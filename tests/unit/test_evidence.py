@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jobs.errors import (
     DiscError,
     MediumMissing,
+    MediumTooSmall,
     RecorderMissing,
     Remedy,
     SourceChanged,
@@ -28,7 +29,7 @@ from workers.evidence import (
     read_plan,
     write_plan,
 )
-from workers.failure import Failure, MediumTooSmall
+from workers.failure import Failure
 
 SHA = "ab" * 32
 PLANNED = Plan("/image", 4096, 2048, SHA, "disc", False, 3, 1_385_000, {"type": "emulated"})  # noqa: FBT003

@@ -21,6 +21,7 @@ from jobs.errors import (
     DiscError,
     MediumMissing,
     MediumNotWritable,
+    MediumTooSmall,
     RecorderBusy,
     RecorderError,
     RecorderStalled,
@@ -30,7 +31,6 @@ from jobs.mastering.medium import BLOCK, Family, MediumInfo, MediumStatus
 from jobs.mastering.progress import BlockProgress, ClosingDisc, PreparingBurn, ProgressEvent, ProgressListener
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
 from workers.evidence import LOG, PLAN, PROGRESS, Evidence, LineTail, Plan, read_evidence, write_plan
-from workers.failure import MediumTooSmall
 from workers.locks import FileLock, drive_lock
 
 log = logging.getLogger(__name__)

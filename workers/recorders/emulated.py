@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from jobs.errors import MediumDiffers, MediumMissing, RecorderBusy
-from jobs.mastering.medium import Family, MediumInfo
-from jobs.mastering.progress import BlockProgress, PreparingBurn, ProgressListener
-from jobs.mastering.recorder import BurnOrder, Device, Permit, RecorderIdentity
+from jobs.mastering.medium import Family, MediumInfo, MediumKind
+from jobs.mastering.programme import Programme
+from jobs.mastering.progress import EraseProgress, ProgressListener
+from jobs.mastering.recorder import BurnOrder, Device, Hold, Permit, RecorderFeatures, RecorderIdentity
+from models.vocabulary import DiscFormat
 from workers.loaders.emulated import EmulatedFeeder
-from workers.locks import drive_is_free
+from workers.locks import drive_is_free, drive_lock
 from workers.recorders.burn_process import BurnProcess, Ear, Patience, Preparation, speed_1x
 from workers.recorders.emulated_drive import EmulatedDrive
 from workers.recorders.emulated_reading import Reading
@@ -62,6 +64,27 @@ class EmulatedRecorder:
         serial = self._drive.tray()[0].serial
         return RecorderIdentity("DISCMILL", "EMULATED DRIVE", "1", serial, f"emulated-{serial}")
 
+    def features(self) -> RecorderFeatures:
+        """Say what the device can do: everything, as fast as the URI says.
+
+        Raises:
+            RecorderMissing: it is unplugged.
+        """
+        self._drive.tray()
+        return RecorderFeatures(frozenset(MediumKind), frozenset(DiscFormat), self._speed)
+
+    def hold(self) -> Hold:
+        """Keep everybody else away from the drive.
+
+        Raises:
+            RecorderMissing: it is unplugged.
+            RecorderBusy: somebody else uses it.
+        """
+        self._drive.tray()
+        lock = drive_lock(self)
+        lock.acquire()
+        return lock
+
     def probe(self) -> MediumInfo | None:
         """Say what is in the tray.
 
@@ -79,19 +102,17 @@ class EmulatedRecorder:
         """
         self._drive.remove()
 
-    def blank(self, listener: ProgressListener) -> None:
-        """Make a rewritable medium blank again.
+    def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
+        """Make a rewritable medium blank again; files have nothing to gain from a full one.
 
         Raises:
             MediumMissing: nothing is in the tray.
-            MediumNotWritable: it is write-once.
+            MediumUnsuitable: it is write-once.
             RecorderMissing, RecorderBusy: the drive is unplugged, or burns.
         """
-        ear, medium = Ear(listener), self._drive.probe()
-        ear.notify(PreparingBurn(0.0))
+        ear = Ear(listener)
+        ear.notify(EraseProgress(0.0, float(full)))
         self._drive.erase()
-        if medium is not None:
-            ear.notify(BlockProgress(medium.capacity, medium.capacity))
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
         """Burn one session and close the disc, at the URI's speed or the order's, the lower of both."""
@@ -116,6 +137,31 @@ class EmulatedRecorder:
         watch = Watch(self._drive.folder, medium.id)
         rate = self._rate(family, session.block_size, self._speed)
         return Reading(self._drive.folder.medium(medium.id), session, watch, rate).pieces(size)
+
+    def read_programme(self) -> Programme:
+        """Say what an audio disc tells of itself.
+
+        Raises:
+            MediumDiffers: it is no audio disc.
+        """
+        raise MediumDiffers("the medium holds no audio")
+
+    def read_blocks(self, first: int, count: int) -> bytes:
+        """Return data blocks, of whatever session they are.
+
+        Raises:
+            MediumMissing: nothing is in the tray.
+            MediumDiffers: a block was never written.
+        """
+        _, medium = self._drive.tray()
+        if medium is None:
+            raise MediumMissing("nothing is in the tray")
+        for session in medium.sessions:
+            if session.first <= first <= session.last:
+                with self._drive.folder.medium(medium.id).data.open("rb") as data:
+                    data.seek(session.offset + (first - session.first) * session.block_size)
+                    return data.read(min(count, session.last + 1 - first) * session.block_size)
+        raise MediumDiffers(f"block {first} was never written")
 
     def _prepare(self, order: BurnOrder) -> Preparation:
         state, medium = self._drive.tray()

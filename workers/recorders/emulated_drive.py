@@ -136,7 +136,7 @@ class EmulatedDrive:
 
         Raises:
             MediumMissing: nothing is in the tray.
-            MediumNotWritable: it is write-once.
+            MediumUnsuitable: it is write-once.
         """
         with self._alone() as state:
             if state.medium is None:

@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import MediumNotWritable
+from jobs.errors import MediumNotWritable, MediumTooSmall, MediumUnsuitable
 from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
 from workers.durable import append_durably, open_to_append, write_durably
-from workers.failure import MediumTooSmall
 
 DATA, MEDIUM, WRITES = "data", "medium.json", "writes.jsonl"
 _OVERWRITABLE = {MediumKind.DVD_PLUS_RW, MediumKind.BD_RE}
@@ -88,10 +87,10 @@ def erased(medium: Medium) -> Medium:
     """Make a rewritable medium blank again.
 
     Raises:
-        MediumNotWritable: it is write-once.
+        MediumUnsuitable: it is write-once.
     """
     if not medium.kind.is_rewritable:
-        raise MediumNotWritable(f"the {medium.kind} in the tray is write-once; load a blank one")
+        raise MediumUnsuitable(f"the {medium.kind} in the tray is write-once; load a blank one")
     return replace(new_medium(medium.id, medium.kind), erases=medium.erases + 1)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.errors import BurnCancelled, WriteFailed
+from jobs.errors import BurnCancelled, SessionNotClosed, WriteFailed
 from workers.evidence import Plan, ProgressWriter
 from workers.recorders.emulated_faults import FaultName
 from workers.recorders.emulated_medium import Medium, Session, begun, ended
@@ -72,7 +72,7 @@ class EmulatedSink:
         """Close the session, and the disc unless it is overwritable."""
         self._drive.look()
         if self._drive.bites(FaultName.CLOSE_ERROR):
-            raise WriteFailed("the emulated drive can't close the session")
+            raise SessionNotClosed("the emulated drive can't close the session")
         if self._file is None:
             return
         self._file.close()
