@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, Source, read_digest, read_figures, read_sources
+from jobs.mastering.medium import AUDIO_BLOCK
+from jobs.mastering.programme import Programme
 
 _IMAGE = "image.jsonl"
 _CHECKSUMS = "checksums.bin"
+_PROGRAMME = "programme.json"
 
 
 def master_key(manifest_sha256: str, options: str) -> str:
@@ -21,7 +24,7 @@ def master_key(manifest_sha256: str, options: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredMaster:
-    """A master on disk: the extent map, and what the image must read as."""
+    """A master on disk: the extent map, what the image must read as, and of an audio disc the programme."""
 
     folder: Path
 
@@ -32,12 +35,19 @@ class StoredMaster:
 
     @property
     def is_whole(self) -> bool:
-        """True if both files are there and fit each other."""
+        """True if all files are there and fit each other."""
         try:
             wanted = 65 + 4 * -(-self.blocks // CHUNK_BLOCKS)  # a digest and its newline, then four bytes a chunk
-            return (self.folder / _CHECKSUMS).stat().st_size == wanted
+            return (self.folder / _CHECKSUMS).stat().st_size == wanted and self._has_its_programme
         except (OSError, ValueError, KeyError, StopIteration):
             return False
+
+    @property
+    def _has_its_programme(self) -> bool:
+        programme = self.programme
+        if self.block_size != AUDIO_BLOCK:
+            return programme is None
+        return programme is not None and programme.blocks == self.blocks
 
     @property
     def block_size(self) -> int:
@@ -58,6 +68,14 @@ class StoredMaster:
     def sha256(self) -> str:
         """The SHA-256 of the whole image."""
         return read_digest(self.folder / _CHECKSUMS)
+
+    @property
+    def programme(self) -> Programme | None:
+        """The programme of an audio disc; None for data."""
+        try:
+            return Programme.read((self.folder / _PROGRAMME).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
 
     def sources(self) -> Iterator[Source]:
         """Read through the files that the image is made of, without loading all of them at once."""
@@ -83,8 +101,8 @@ class MasterStore:
         stored = StoredMaster(self._folder / key)
         return stored if stored.is_whole else None
 
-    def put(self, key: str, image: ExtentMap, checksums: Checksums) -> StoredMaster:
-        """Store a master, safe from a power cut; one that is there already stays.
+    def put(self, key: str, image: ExtentMap, checksums: Checksums, programme: Programme | None = None) -> StoredMaster:
+        """Store a master, safe from a power cut; one that is there already stays. Audio comes with its programme.
 
         Raises:
             OSError: there is no room, or the folder can't be written.
@@ -96,6 +114,8 @@ class MasterStore:
             draft.chmod(0o755)
             image.save(draft / _IMAGE)
             checksums.save(draft / _CHECKSUMS)
+            if programme is not None:
+                programme.save(draft / _PROGRAMME)
             _sync(draft)
             self._publish(draft, self._folder / key)
         finally:

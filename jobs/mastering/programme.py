@@ -5,11 +5,14 @@ pause of 150 blocks before it belongs to every disc and to no image.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import pairwise
-from typing import Any
+from operator import index
+from pathlib import Path
+from typing import Any, TypeVar, get_origin
 
 #: Tracks of a disc, at most; blocks of a track, at least: four seconds.
 MOST_TRACKS, SHORTEST_TRACK = 99, 300
@@ -17,6 +20,10 @@ MOST_TRACKS, SHORTEST_TRACK = 99, 300
 _MOST_INDEXES = 98
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}", re.ASCII)
 _MCN = re.compile(r"[0-9]{13}", re.ASCII)
+#: What CD-TEXT can't say: anything but the printable characters of ISO 8859-1.
+_UNSAYABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
+#: Blocks of an image, at most: an address has two digits of minutes, and the lead-out needs one (99:59:74).
+_MOST_BLOCKS = 100 * 60 * 75 - 1 - 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,13 @@ class Programme:
         return list(self._faults())
 
     def _faults(self) -> Iterator[str]:
+        if self.blocks > _MOST_BLOCKS:
+            yield f"{self.blocks / 4500:.1f} minutes; the addresses of a disc end at 100"
         if not 1 <= len(self.tracks) <= MOST_TRACKS:
             yield f"{len(self.tracks)} tracks; an audio disc has 1 to {MOST_TRACKS}"
         if self.mcn and not _MCN.fullmatch(self.mcn):
             yield f"the MCN {self.mcn!r} is not 13 digits"
+        yield from (f"the disc: {fault}" for fault in _faults_of_text(self.text))
         for number, track in enumerate(self.tracks, 1):
             yield from (f"track {number}: {fault}" for fault in _faults_of(track))
 
@@ -91,6 +101,13 @@ class Programme:
     def canonical(self) -> str:
         """The programme as canonical JSON: keys sorted, no spaces, UTF-8 kept."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def save(self, path: Path) -> None:
+        """Write the canonical form to a file, safe from a power cut."""
+        with path.open("w", encoding="utf-8") as out:
+            out.write(self.canonical)
+            out.flush()
+            os.fsync(out.fileno())
 
     @classmethod
     def read(cls, text: str) -> "Programme":
@@ -118,11 +135,35 @@ def _faults_of(track: Track) -> Iterator[str]:
     places = (0, *track.indexes, track.blocks)
     if any(one >= following for one, following in pairwise(places)):
         yield f"its indexes at {', '.join(map(str, track.indexes))} are not in order within {track.blocks} blocks"
+    yield from _faults_of_text(track.text)
+
+
+def _faults_of_text(text: DiscText) -> Iterator[str]:
+    for name, said in asdict(text).items():
+        if found := _UNSAYABLE.search(said):
+            yield f"its {name} has the character {found[0]!a}, which CD-TEXT can't say"
+
+
+_Value = TypeVar("_Value", DiscText, Track, Programme)
 
 
 def _programme(facts: Mapping[str, Any]) -> Programme:
     tracks = tuple(
-        Track(**{**track, "indexes": tuple(track["indexes"]), "text": DiscText(**track["text"])})
+        _typed(Track(**{**track, "indexes": _whole(track["indexes"]), "text": _typed(DiscText(**track["text"]))}))
         for track in facts["tracks"]
     )
-    return Programme(tracks, facts["mcn"], DiscText(**facts["text"]))
+    return _typed(Programme(tracks, facts["mcn"], _typed(DiscText(**facts["text"]))))
+
+
+def _whole(indexes: list[Any]) -> tuple[int, ...]:
+    return tuple(index(place) for place in indexes)
+
+
+def _typed(value: _Value) -> _Value:
+    """Return a value whose fields are what they are declared as."""
+    for item in fields(value):
+        wanted = get_origin(item.type) or item.type
+        if type(getattr(value, item.name)) is not wanted:
+            message = f"{item.name} is {getattr(value, item.name)!r}"
+            raise TypeError(message)
+    return value

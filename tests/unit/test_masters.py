@@ -8,6 +8,7 @@ import pytest
 
 from jobs.mastering.image import Checksums, Extent, ExtentMap, Source, take_checksums
 from jobs.mastering.masters import MasterStore, master_key
+from jobs.mastering.programme import Programme, Track
 
 KEY = master_key("0" * 64, "family=cd")
 
@@ -80,3 +81,29 @@ def test_a_file_in_the_way_is_said(tmp_path: Path, image: ExtentMap, checksums: 
 
     with pytest.raises(NotADirectoryError):
         MasterStore(tmp_path).put(KEY, image, checksums)
+
+
+AUDIO = ExtentMap(2352, 400, ())
+PROGRAMME = Programme((Track(400),))
+
+
+def test_a_master_of_audio_keeps_its_programme(tmp_path: Path) -> None:
+    stored = MasterStore(tmp_path).put(KEY, AUDIO, take_checksums(AUDIO), PROGRAMME)
+
+    assert stored.is_whole
+    assert stored.programme == PROGRAMME
+
+
+def test_a_master_of_data_has_no_programme(tmp_path: Path, image: ExtentMap, checksums: Checksums) -> None:
+    assert MasterStore(tmp_path).put(KEY, image, checksums).programme is None
+
+
+@pytest.mark.parametrize("programme", [None, "", "{}", "\xff", Programme((Track(401),)).canonical])
+def test_a_master_of_audio_is_not_whole_without_its_programme(tmp_path: Path, programme: str | None) -> None:
+    store = MasterStore(tmp_path)
+    file = store.put(KEY, AUDIO, take_checksums(AUDIO), PROGRAMME).folder / "programme.json"
+
+    file.unlink() if programme is None else file.write_text(programme, encoding="latin-1")
+
+    assert store.get(KEY) is None
+    assert store.put(KEY, AUDIO, take_checksums(AUDIO), PROGRAMME).is_whole
