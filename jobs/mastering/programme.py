@@ -21,7 +21,7 @@ _MOST_INDEXES = 98
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}", re.ASCII)
 _MCN = re.compile(r"[0-9]{13}", re.ASCII)
 #: What CD-TEXT can't say: anything but the printable characters of ISO 8859-1.
-_UNSAYABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
+UNSAYABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 #: Blocks of an image, at most: an address has two digits of minutes, and the lead-out needs one (99:59:74).
 _MOST_BLOCKS = 100 * 60 * 75 - 1 - 150
 
@@ -140,7 +140,7 @@ def _faults_of(track: Track) -> Iterator[str]:
 
 def _faults_of_text(text: DiscText) -> Iterator[str]:
     for name, said in asdict(text).items():
-        if found := _UNSAYABLE.search(said):
+        if found := UNSAYABLE.search(said):
             yield f"its {name} has the character {found[0]!a}, which CD-TEXT can't say"
 
 
