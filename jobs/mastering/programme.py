@@ -26,6 +26,15 @@ UNSAYABLE = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 _MOST_BLOCKS = 100 * 60 * 75 - 1 - 150
 
 
+def msf(blocks: int) -> str:
+    """Write a number of blocks as minutes, seconds and blocks of 1/75 second.
+
+    >>> msf(4 * 60 * 75 + 74)
+    '04:00:74'
+    """
+    return f"{blocks // 4500:02}:{blocks // 75 % 60:02}:{blocks % 75:02}"
+
+
 @dataclass(frozen=True, slots=True)
 class DiscText:
     """What CD-TEXT says of a disc or a track; empty where it says nothing."""
@@ -76,6 +85,18 @@ class Programme:
             starts.append(end + track.pregap)
             end += track.pregap + track.blocks
         return tuple(starts)
+
+    def places(self, first_block: int, blocks: int) -> list[str]:
+        """Name the tracks in a range of blocks, and where in each of them the range begins."""
+        named, begin = [], 0
+        for number, track in enumerate(self.tracks, 1):
+            end = begin + track.pregap + track.blocks
+            if begin < first_block + blocks and first_block < end:
+                within = max(first_block, begin) - begin - track.pregap
+                at = f"at {msf(within)}" if within >= 0 else f"{msf(-within)} before its start"
+                named.append(f"track {number} {at}")
+            begin = end
+        return named
 
     @property
     def has_text(self) -> bool:

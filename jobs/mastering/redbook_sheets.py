@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from jobs.mastering.programme import UNSAYABLE, DiscText, Programme, Track
+from jobs.mastering.programme import UNSAYABLE, DiscText, Programme, Track, msf
 
 #: Sheets are written in this encoding.
 ENCODING = "latin-1"
@@ -39,15 +39,6 @@ def toc_file(programme: Programme, file_name: str) -> str:
         ValueError: a sheet can't name such a file.
     """
     return "".join(f"{line}\n" for line in _toc_lines(programme, _checked(file_name)))
-
-
-def msf(blocks: int) -> str:
-    """Write a length as minutes, seconds and blocks of 1/75 second.
-
-    >>> msf(4 * 60 * 75 + 74)
-    '04:00:74'
-    """
-    return f"{blocks // 4500:02}:{blocks // 75 % 60:02}:{blocks % 75:02}"
 
 
 def _checked(file_name: str) -> str:

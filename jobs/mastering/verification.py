@@ -36,16 +36,37 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What reading a disc back showed."""
+    """What reading a disc back showed.
+
+    Of audio, `offset_samples` is how much later the disc's samples came than the master's, since drives are off by a
+    constant in reading and in writing, and `not_compared` the samples at one end that could not be read for that.
+    `sha256` is then of the disc without the offset, the master's samples put in for those.
+    """
 
     sha256: str
     bytes_read: int
     differences: tuple[Difference, ...]
+    offset_samples: int = 0
+    not_compared: int = 0
 
     @property
     def equal(self) -> bool:
-        """True if every block is the master's."""
+        """True if every block is the master's, as far as it was compared."""
         return not self.differences
+
+
+class Report:
+    """Tells a listener how far a disc is read."""
+
+    def __init__(self, master: StoredMaster, listener: ProgressListener, speed_1x: int) -> None:
+        self._block_size, self._blocks = master.block_size, master.blocks
+        self._listener, self._meter = listener, SpeedMeter(speed_1x)
+
+    def tell(self, done: int) -> None:
+        """Tell that so many bytes are read: at the end, and when it is time."""
+        if self._meter.is_due(done) or done == self._block_size * self._blocks:
+            speed = self._meter.speed_x(done)
+            self._listener.notify(VerifyProgress(done // self._block_size, self._blocks, speed))
 
 
 @dataclass(slots=True)
@@ -72,19 +93,16 @@ def compare(pieces: Iterable[bytes], master: StoredMaster, listener: ProgressLis
     Raises:
         MediumDiffers: a block can't be read, or the disc ends early.
     """
-    expected, size, block_size, blocks = master.load_checksums(), master.size, master.block_size, master.blocks
+    expected, size, blocks = master.load_checksums(), master.size, master.blocks
     digest, comparer = hashlib.sha256(), _Comparer(expected)
-    meter = SpeedMeter(family.speed_1x)
+    report = Report(master, listener, family.speed_1x)
     done = 0
-    for chunk in _chunks(pieces, CHUNK_BLOCKS * block_size, size):
+    for chunk in chunks(pieces, CHUNK_BLOCKS * master.block_size, size):
         digest.update(chunk)
         comparer.take(chunk)
         done += len(chunk)
-        if meter.is_due(done) or done == size:
-            listener.notify(VerifyProgress(done // block_size, blocks, meter.speed_x(done)))
-    if done < size:
-        message = f"the disc ends after {done} of {size} bytes"
-        raise MediumDiffers(message)
+        report.tell(done)
+    check_end(done, size)
     sha256 = digest.hexdigest()
     differences = tuple(_name_differences(master.load_image(), comparer.bad)) if comparer.bad else ()
     if sha256 != expected.sha256 and not differences:
@@ -99,7 +117,18 @@ def describe(differences: tuple[Difference, ...]) -> str:
     return f"the disc differs from its master in {named}{more}"
 
 
-def _chunks(pieces: Iterable[bytes], size: int, total: int) -> Iterator[memoryview]:
+def check_end(done: int, size: int) -> None:
+    """Refuse a disc that ends early.
+
+    Raises:
+        MediumDiffers: it does.
+    """
+    if done < size:
+        message = f"the disc ends after {done} of {size} bytes"
+        raise MediumDiffers(message)
+
+
+def chunks(pieces: Iterable[bytes], size: int, total: int) -> Iterator[memoryview]:
     """Cut pieces of any size into chunks, at most `total` bytes of them."""
     rest = b""
     left = total
