@@ -32,6 +32,8 @@ need xorriso xorriso
 need 7zip 7zz 7z
 need libarchive-tools bsdtar
 need genisoimage isoinfo
+need cdrdao cdrdao
+need libcdio-utils cd-info
 
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # a word list

@@ -104,6 +104,7 @@ def _toc_track(track: Track, fields: list[str]) -> Iterator[str]:
     yield "TRACK AUDIO"
     yield "COPY" if track.copy_permitted else "NO COPY"
     yield "PRE_EMPHASIS" if track.pre_emphasis else "NO PRE_EMPHASIS"
+    yield "TWO_CHANNEL_AUDIO"  # the default; but cdrdao 1.2.4 stumbles over a FILE right after NO PRE_EMPHASIS
     if track.isrc:
         yield f'ISRC "{track.isrc}"'
     if fields:
