@@ -3,11 +3,12 @@
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.mastering.image import Extent, ExtentMap, Source, take_checksums
-from jobs.mastering.medium import BLOCK, MediumInfo, MediumKind
+from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumInfo, MediumKind
+from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.progress import ProgressEvent
 from jobs.mastering.recorder import BurnOrder, Device
 from workers.recorders import open_device
@@ -49,6 +50,7 @@ class Content:
     sha256: str
     source: Path
     evidence: Path
+    programme: Programme | None = None
 
     def order(self, name: str = "burn", *, simulate: bool = False, speed: float | None = None) -> BurnOrder:
         return BurnOrder(
@@ -60,7 +62,24 @@ class Content:
             label=name,
             speed=speed,
             simulate=simulate,
+            programme=self.programme,
         )
+
+
+#: A disc with everything that a disc can tell of itself; 900 blocks of two tracks, the second after a pause of its own.
+ALBUM = Programme(
+    tracks=(
+        Track(300, isrc="GBAYE0000351", text=DiscText(title="First")),
+        Track(450, pregap=150, indexes=(200, 310), copy_permitted=True, text=DiscText(title="Zweites, schön")),
+    ),
+    mcn="0724354526824",
+    text=DiscText(title="Bench Album", performer="The Lab"),
+)
+
+
+def an_album(folder: Path, programme: Programme = ALBUM) -> Content:
+    """Make the image of an audio disc."""
+    return replace(a_content(folder, programme.blocks, AUDIO_BLOCK), programme=programme)
 
 
 def a_content(folder: Path, blocks: int = 1000, block_size: int = BLOCK) -> Content:

@@ -101,7 +101,7 @@ class Burn:
     def _write(self, image: ExtentMap, sink: Sink) -> None:
         sink.open()
         self._progress.phase("writing")
-        self._progress.blocks(0, 0.0)
+        self._progress.blocks(0, 0.0, sink.buffer_fill)
         sha256 = self._feed(image, sink)
         self._progress.phase("closing")
         sink.close()
@@ -141,11 +141,13 @@ class Burn:
                 sink.write(part[start : start + piece])
             except OSError as error:
                 raise WriteFailed(f"block {sink.block} can't be written: {error.strerror}") from error
-            self._tell(sink.written)
+            self._tell(sink)
 
-    def _tell(self, done: int) -> None:
+    def _tell(self, sink: Sink) -> None:
+        done = sink.written
         if self._meter.is_due(done) or done == self._plan.size:
-            self._progress.blocks(done // self._plan.block_size, self._meter.speed_x(done))
+            blocks = done // self._plan.block_size
+            self._progress.blocks(blocks, self._meter.speed_x(done), sink.buffer_fill)
 
     def _trace(self, done: int) -> None:
         if self._meter.is_due(done):

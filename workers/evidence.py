@@ -29,7 +29,8 @@ class Plan:
 
     `image` is a saved `ExtentMap`, `size` its bytes, `sha256` the digest of all of them. `lock` is the inherited
     descriptor of the drive's lock. `speed_1x` is bytes a second at 1x. `sink` says what to write to: its
-    `type`, and what that needs.
+    `type`, and what that needs. `start`, `leave_open` and `guard_underrun` are the order's; `programme` is that of
+    an audio disc as canonical text, empty for data.
     """
 
     image: str
@@ -41,6 +42,10 @@ class Plan:
     lock: int
     speed_1x: int
     sink: dict[str, Any]
+    start: int = 0
+    leave_open: bool = False
+    programme: str = ""
+    guard_underrun: bool = True
 
     @property
     def blocks(self) -> int:
@@ -190,9 +195,9 @@ class ProgressWriter:
         """Say what is done now: "preparing", "writing", "closing" or "tracing"."""
         self._tell({"phase": name, **facts})
 
-    def blocks(self, done: int, speed_x: float) -> None:
-        """Say how many blocks are done, at which multiple of 1x."""
-        self._tell({"done": done, "speed_x": speed_x})
+    def blocks(self, done: int, speed_x: float, buffer: float | None = None) -> None:
+        """Say how many blocks are done, at which multiple of 1x, and which share of the drive's buffer is full."""
+        self._tell({"done": done, "speed_x": speed_x, "buffer": buffer})
 
     def _tell(self, facts: dict[str, object]) -> None:
         os.write(self._handle, f"{json.dumps(facts)}\n".encode())

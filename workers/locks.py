@@ -37,6 +37,11 @@ class FileLock:
         self.close()
 
     @property
+    def is_held(self) -> bool:
+        """True while this very object has the lock."""
+        return self._handle is not None
+
+    @property
     def fd(self) -> int:
         """The descriptor; whoever inherits it holds the lock too."""
         if self._handle is None:

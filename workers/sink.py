@@ -50,8 +50,12 @@ class Sink(Protocol):
     def written(self) -> int:
         """Bytes of the session that were given to the drive."""
 
+    @property
+    def buffer_fill(self) -> float | None:
+        """The share of the drive's buffer that is full, 0 to 1; None where the drive does not say."""
+
     def check(self) -> None:
-        """Refuse, before anything is written, what could not succeed.
+        """Refuse, before anything is written, what could not succeed: another medium, another place on it.
 
         Raises:
             MediumError, RecorderError: why.

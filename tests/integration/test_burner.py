@@ -16,7 +16,7 @@ from jobs.errors import (
     WriteFailed,
 )
 from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
-from jobs.mastering.progress import BlockProgress, ClosingDisc, PreparingBurn
+from jobs.mastering.progress import ClosingDisc
 from jobs.mastering.recorder import Bin, BurnOrder, Device
 from tests.burning import (
     BLOCKS,
@@ -58,18 +58,6 @@ def test_a_good_burn(tmp_path: Path, content: Content, kind: str) -> None:
     assert sha256_of(path) == content.sha256
 
 
-def test_what_a_listener_hears(tmp_path: Path, content: Content) -> None:
-    ear = Ear()
-
-    a_drive(tmp_path / "drive").recorder.record(content.order(), ear, allow)
-
-    blocks = [event for event in ear.events if isinstance(event, BlockProgress)]
-    assert isinstance(ear.events[0], PreparingBurn)
-    assert isinstance(ear.events[-1], ClosingDisc)
-    assert ear.events[1:-1] == blocks
-    assert [(event.done, event.total) for event in (blocks[0], blocks[-1])] == [(0, BLOCKS), (BLOCKS, BLOCKS)]
-
-
 def test_the_log_of_writes_is_the_drives_own(tmp_path: Path, content: Content) -> None:
     device = a_drive(tmp_path / "drive")
     device.recorder.record(content.order("one"), Ear(), allow)
@@ -82,33 +70,6 @@ def test_the_log_of_writes_is_the_drives_own(tmp_path: Path, content: Content) -
     assert (closed["event"], closed["last"], closed["cut"]) == ("closed", BLOCKS - 1, False)
     assert opened["pid"] == closed["pid"] == evidence_of(content, "one").pid
     assert float(str(opened["clock"])) < float(str(closed["clock"]))
-
-
-def test_audio_blocks_are_burnt_too(tmp_path: Path) -> None:
-    audio = a_content(tmp_path / "content", 500, block_size=2352)
-    device = a_drive(tmp_path / "drive", kind=MediumKind.CD_R)
-
-    device.recorder.record(audio.order(), Ear(), allow)
-
-    path = device.loader.unload(Bin.ACCEPT, "song")
-    assert path == tmp_path / "drive" / "shelf" / "accept" / "song.bin"
-    assert sha256_of(path) == audio.sha256
-
-
-def test_a_session_is_appended_behind_the_last(tmp_path: Path, content: Content) -> None:
-    device = a_drive(tmp_path / "drive")
-    beside(device).remove()
-    beside(device).insert("dvd-r", MediumStatus.APPENDABLE)
-
-    device.recorder.record(content.order(), Ear(), allow)
-
-    assert (tray(device).status, tray(device).sessions) == (MediumStatus.COMPLETE, 2)
-    back = b"".join(device.recorder.read_back(content.image.size))
-    path = device.loader.unload(Bin.ACCEPT, "two")
-    assert path is not None
-    assert path.read_bytes()[32 * 2048 :] == back
-    assert path.read_bytes().startswith(b"used before")
-    assert writes_of(path.with_name("two.writes.jsonl"))[0]["first"] == 32
 
 
 def test_an_overwritable_medium_is_burnt_again(tmp_path: Path, content: Content) -> None:

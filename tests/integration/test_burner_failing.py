@@ -10,6 +10,7 @@ from jobs.errors import (
     DiscError,
     RecorderError,
     RecorderMissing,
+    SessionNotClosed,
     SourceChanged,
     WriteFailed,
 )
@@ -144,7 +145,7 @@ def test_an_unplugged_drive_spoils_its_disc(tmp_path: Path, content: Content, by
 def test_a_session_that_can_not_be_closed_is_no_good(tmp_path: Path, content: Content) -> None:
     device = a_drive(tmp_path / "drive", "?fault=close-error")
 
-    with pytest.raises(WriteFailed, match="close"):
+    with pytest.raises(SessionNotClosed, match="close"):
         device.recorder.record(content.order(), Ear(), allow)
 
     assert (evidence_of(content).fed_all, evidence_of(content).closed) == (True, False)

@@ -36,8 +36,10 @@ from tests.burns import DEADLINE, Content, Ear, a_content, a_drive, allow, besid
 from workers.burner import CANCELLED, FAILED, NOT_BEGUN, WRITTEN
 from workers.evidence import read_evidence
 from workers.locks import drive_is_free
-from workers.recorders.burn_process import Patience, wait_for_burner
+from workers.recorders.burn_process import wait_for_burner
+from workers.recorders.burn_watch import Patience
 from workers.recorders.emulated import EmulatedRecorder
+from workers.recorders.emulated_uri import parse_uri
 
 ROOT = Path(__file__).parents[2]
 
@@ -197,7 +199,7 @@ def test_a_stalled_drive_is_noticed_and_given_up(tmp_path: Path, content: Conten
 
 def test_a_burner_that_does_not_stop_is_left_alone(tmp_path: Path, content: Content) -> None:
     device = a_drive(tmp_path / "drive", HELD)
-    recorder = EmulatedRecorder(device.recorder.uri, beside(device), None, Patience(grace=0.1))
+    recorder = EmulatedRecorder(parse_uri(device.recorder.uri), beside(device), Patience(grace=0.1))
     frozen: list[int] = []
 
     def freeze(event: ProgressEvent) -> None:

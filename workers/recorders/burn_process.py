@@ -4,60 +4,52 @@ Nothing but files lies between the two: a worker that is killed, stopped or slow
 """
 
 import contextlib
-import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jobs.errors import (
     BurnCancelled,
     DiscError,
+    InvalidImage,
     MediumMissing,
-    MediumNotWritable,
-    MediumTooSmall,
     RecorderBusy,
     RecorderError,
     RecorderStalled,
-    WriteFailed,
 )
-from jobs.mastering.medium import BLOCK, Family, MediumInfo, MediumStatus
-from jobs.mastering.progress import BlockProgress, ClosingDisc, PreparingBurn, ProgressEvent, ProgressListener
+from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, Family, MediumInfo
+from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
-from workers.evidence import LOG, PLAN, PROGRESS, Evidence, LineTail, Plan, read_evidence, write_plan
+from workers.evidence import LOG, PLAN, Plan, write_plan
 from workers.locks import FileLock, drive_lock
+from workers.recorders.burn_events import Ear, Estimates, Narrator
+from workers.recorders.burn_watch import BurnWatch, Patience
+from workers.recorders.suitability import Wanted, check_medium
 
-log = logging.getLogger(__name__)
-
-#: Seconds: to wait for the drive, between two looks at the burner, between two questions whether to cancel.
-_ACCESS, _LOOK, _ASK = 2.0, 0.1, 0.25
-#: Bytes of the burner's own words that a message quotes, at most.
-_QUOTE = 500
+#: Seconds: to wait for the drive, between two questions whether to cancel.
+_ACCESS, _ASK = 2.0, 0.25
 #: The folder that the burner's packages lie in.
 _PACKAGES = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds without progress until a burn counts as stalled, and until a burner that was told to stop must have."""
-
-    stall_after: float = 120.0
-    grace: float = 30.0
+_TOO_SOON = "the burn was called off before it began"
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a driver found out before the permit: the medium, what its sink in the burner needs, estimates."""
+    """What a driver found out before the permit: the medium, what its sink in the burner needs, estimates.
+
+    `rate` is the expected bytes a second, None where nobody knows.
+    """
 
     medium: MediumInfo | None
     sink: dict[str, Any]
     closing_seconds: float = 0.0
+    rate: float | None = None
 
 
 class BurnProcess:
@@ -79,21 +71,76 @@ class BurnProcess:
         """Burn, as `DiscRecorder.record` says.
 
         Raises:
+            InvalidImage: what is ordered is no audio disc, and no data either.
             RecorderBusy: another burn, or somebody else, has the drive.
             RecorderStalled: nothing moved for too long, and the burner was told to stop; it may still be there.
         """
+        ear = Ear(listener)
+        narrator = Narrator(order, ear, Estimates(self._preparing_seconds))
+        _check_order(order)
         with contextlib.closing(drive_lock(self._recorder)) as lock:
-            lock.acquire(wait=_ACCESS)
-            ear = Ear(listener)
-            ear.notify(PreparingBurn(self._preparing_seconds))
+            _acquire(lock, ear)
+            narrator.prepare()
             _check_evidence_is_new(order)
-            prepared = self._prepare(order)
+            prepared = self._prepared(order, narrator, lock)
             medium = _check_medium(prepared.medium, order)
-            if ear.query_cancel():
-                raise BurnCancelled("the burn was called off before it began")
+            _heed_cancel(ear)
             permit(medium)
             burner = _start(order, _plan(order, medium, prepared, lock), lock)
-        _Watch(burner, order, ear, self._patience, prepared.closing_seconds).until_done()
+        BurnWatch(burner, order, narrator, self._patience).until_done()
+
+    def _prepared(self, order: BurnOrder, narrator: Narrator, lock: FileLock) -> Preparation:
+        """Prepare in a thread: a drive may take its time, and listeners go on hearing and being asked.
+
+        Raises:
+            BurnCancelled: a listener called the burn off; the drive was waited for.
+            RecorderStalled: the drive does not come back; it stays locked until it does.
+        """
+        work = _Preparing(lambda: self._prepare(order), lock)
+        work.start()
+        patience, cancelled = self._patience.stall_after, False
+        began = time.monotonic()
+        while not work.is_done_within(_ASK):
+            narrator.pulse()
+            if not cancelled and narrator.ear.query_cancel():
+                began, patience, cancelled = time.monotonic(), self._patience.grace, True
+            if time.monotonic() - began > patience:
+                raise RecorderStalled(f"the drive was not ready within {patience:g} seconds; see to it")
+        if cancelled:
+            raise BurnCancelled(_TOO_SOON)
+        prepared = work.result()
+        narrator.estimates = replace(narrator.estimates, closing=prepared.closing_seconds, rate=prepared.rate)
+        return prepared
+
+
+class _Preparing(threading.Thread):
+    """A driver's preparation under way; holds the drive's lock until it ends, whoever lost patience before."""
+
+    def __init__(self, prepare: Callable[[], Preparation], lock: FileLock) -> None:
+        super().__init__(name="prepare", daemon=True)
+        self._prepare = prepare
+        self._lock = os.dup(lock.fd)
+        self._result: Preparation | BaseException | None = None
+
+    def run(self) -> None:
+        """Prepare."""
+        try:
+            self._result = self._prepare()
+        except BaseException as error:  # noqa: BLE001  (whatever it is, it is raised where it was waited for)
+            self._result = error
+        finally:
+            os.close(self._lock)
+
+    def is_done_within(self, seconds: float) -> bool:
+        """Wait, at most so many seconds; say whether it is done."""
+        self.join(seconds)
+        return not self.is_alive()
+
+    def result(self) -> Preparation:
+        """Return what was found out, or raise what went wrong."""
+        if isinstance(self._result, Preparation):
+            return self._result
+        raise self._result or RecorderError("the drive said nothing")
 
 
 def wait_for_burner(recorder: DiscRecorder, meanwhile: Callable[[], None] = lambda: None, every: float = 0.5) -> None:
@@ -113,14 +160,56 @@ def _check_evidence_is_new(order: BurnOrder) -> None:
         raise DiscError(f"{order.evidence} holds a burn already; each burn needs a folder of its own")
 
 
+def _acquire(lock: FileLock, ear: Ear) -> None:
+    """Take the drive, waiting a moment for whoever uses it.
+
+    Raises:
+        RecorderBusy: they go on using it.
+        BurnCancelled: a listener called the burn off meanwhile.
+    """
+    deadline = time.monotonic() + _ACCESS
+    while True:
+        try:
+            lock.acquire(wait=_ASK)
+        except RecorderBusy:
+            if time.monotonic() >= deadline:
+                raise
+            _heed_cancel(ear)
+        else:
+            return
+
+
+def _heed_cancel(ear: Ear) -> None:
+    if ear.query_cancel():
+        raise BurnCancelled(_TOO_SOON)
+
+
+def _check_order(order: BurnOrder) -> None:
+    """Refuse what can't be a disc, whatever the medium."""
+    faults = list(_faults(order))
+    if faults:
+        raise InvalidImage(f"nothing that can be burnt: {'; '.join(faults)}")
+
+
+def _faults(order: BurnOrder) -> Iterator[str]:
+    programme = order.programme
+    if order.block_size != (BLOCK if programme is None else AUDIO_BLOCK):
+        yield f"blocks of {order.block_size} bytes {'without' if programme is None else 'with'} a programme of tracks"
+    if programme is None:
+        return
+    yield from programme.faults()
+    if programme.blocks * order.block_size != order.size:
+        yield f"the tracks are {programme.blocks} blocks and the image is {order.size} bytes"
+    try:
+        programme.canonical.encode("iso-8859-1")
+    except UnicodeEncodeError as error:
+        yield f"CD-TEXT can't hold {error.object[error.start]!r}"
+
+
 def _check_medium(medium: MediumInfo | None, order: BurnOrder) -> MediumInfo:
     if medium is None:
         raise MediumMissing("nothing is in the tray; load a blank medium")
-    if medium.status is MediumStatus.COMPLETE:
-        raise MediumNotWritable(f"the {medium.kind} in the tray is complete; load a blank one")
-    blocks = -(-order.size // order.block_size)
-    if blocks > medium.free_blocks:
-        raise MediumTooSmall(f"{blocks} blocks do not fit: the {medium.kind} has {medium.free_blocks} free")
+    check_medium(medium, Wanted(order.start, -(-order.size // order.block_size), order.block_size, order.label))
     return medium
 
 
@@ -140,6 +229,10 @@ def _plan(order: BurnOrder, medium: MediumInfo, prepared: Preparation, lock: Fil
         lock=lock.fd,
         speed_1x=speed_1x(medium.kind.family, order.block_size),
         sink=prepared.sink,
+        start=order.start,
+        leave_open=order.leave_open,
+        programme="" if order.programme is None else order.programme.canonical,
+        guard_underrun=order.guard_underrun,
     )
 
 
@@ -166,134 +259,3 @@ def _spawn(plan: Path, words: int, lock: int) -> "subprocess.Popen[bytes]":
         pass_fds=[lock],
         start_new_session=True,
     )
-
-
-class Ear:
-    """A listener that can't hurt the burn."""
-
-    def __init__(self, listener: ProgressListener) -> None:
-        self._listener = listener
-
-    def notify(self, event: ProgressEvent) -> None:
-        """Pass an event on."""
-        try:
-            self._listener.notify(event)
-        except Exception:
-            log.exception("a progress listener failed")
-
-    def query_cancel(self) -> bool:
-        """Ask whether to call the burn off; a listener that fails does not."""
-        try:
-            return self._listener.query_cancel()
-        except Exception:
-            log.exception("a progress listener failed")
-            return False
-
-
-class _Watch:
-    """Follows a burner until it ends, or until patience does."""
-
-    def __init__(
-        self,
-        burner: "subprocess.Popen[bytes]",
-        order: BurnOrder,
-        ear: Ear,
-        patience: Patience,
-        closing_seconds: float,
-    ) -> None:
-        self._burner = burner
-        self._order = order
-        self._ear = ear
-        self._patience = patience
-        self._closing_seconds = closing_seconds
-        self._progress = LineTail(order.evidence / PROGRESS)
-        self._blocks = -(-order.size // order.block_size)
-        self._done = -1
-        self._moved = self._asked = time.monotonic()
-        self._told_to_stop: float | None = None
-        self._closing = False
-        self._stalled = False
-
-    def until_done(self) -> None:
-        """Return when the disc is written.
-
-        Raises:
-            DiscError: what happened instead.
-        """
-        try:
-            while not self._has_ended():
-                self._hear()
-                self._heed_cancel()
-                self._lose_patience()
-            self._hear()
-        finally:
-            _reap_later(self._burner)
-        self._judge(self._burner.returncode, read_evidence(self._order.evidence))
-
-    def _has_ended(self) -> bool:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._burner.wait(_LOOK)
-        return self._burner.returncode is not None
-
-    def _hear(self) -> None:
-        for facts in self._progress.read():
-            self._moved = time.monotonic()
-            if facts.get("phase") == "closing" and not self._closing:
-                self._closing = True
-                self._ear.notify(ClosingDisc(self._closing_seconds))
-            elif facts.get("done", -1) > self._done:
-                self._done = facts["done"]
-                self._ear.notify(BlockProgress(self._done, self._blocks, facts["speed_x"]))
-
-    def _heed_cancel(self) -> None:
-        now = time.monotonic()
-        if self._closing or self._told_to_stop is not None or now - self._asked < _ASK:
-            return
-        self._asked = now
-        if self._ear.query_cancel():
-            self._stop()
-
-    def _lose_patience(self) -> None:
-        quiet = time.monotonic() - max(self._moved, self._told_to_stop or 0.0)
-        closing = 3 * self._closing_seconds if self._closing else 0.0  # real drives may be silent for minutes
-        if self._told_to_stop is None and quiet > self._patience.stall_after + closing:
-            self._stalled = True
-            self._stop()
-        elif self._told_to_stop is not None and quiet > self._last_wait:
-            message = f"the burner, process {self._burner.pid}, does not stop; see to the drive, then end it"
-            raise RecorderStalled(message)
-
-    @property
-    def _last_wait(self) -> float:
-        """Seconds for a burner that was told to stop; closing can't be stopped and takes as long as it takes."""
-        return self._patience.stall_after if self._closing else self._patience.grace
-
-    def _stop(self) -> None:
-        self._told_to_stop = time.monotonic()
-        self._burner.terminate()
-
-    def _judge(self, exit_code: int, evidence: Evidence) -> None:
-        if exit_code == 0 and evidence.fed_all and (evidence.closed or self._order.simulate):
-            return
-        if self._stalled:
-            raise RecorderStalled(f"no progress for {self._patience.stall_after:g} seconds; see to the drive")
-        if evidence.failure is not None:
-            raise evidence.failure.as_error()
-        if evidence.cancelled or (self._told_to_stop is not None and not evidence.wrote):
-            raise BurnCancelled(f"the burn was called off after {evidence.bytes_fed} bytes")
-        raise _death(exit_code, evidence, self._order.evidence / LOG)
-
-
-def _death(exit_code: int, evidence: Evidence, words: Path) -> DiscError:
-    """Put into words that a burner ended without saying why."""
-    how = f"was killed by {signal.Signals(-exit_code).name}" if exit_code < 0 else f"ended with code {exit_code}"
-    if evidence.wrote:
-        return WriteFailed(f"the burner {how} while the medium was being written")
-    last = words.read_bytes()[-_QUOTE:].decode(errors="replace").strip()
-    return RecorderError(f"the burner {how} before anything was written{': ' if last else ''}{last}")
-
-
-def _reap_later(burner: "subprocess.Popen[bytes]") -> None:
-    """Leave a burner alone that is not done, but do not leave it a zombie."""
-    if burner.poll() is None:
-        threading.Thread(target=burner.wait, name="burner", daemon=True).start()

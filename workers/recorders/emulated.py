@@ -4,22 +4,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.errors import MediumDiffers, MediumMissing, RecorderBusy
-from jobs.mastering.medium import Family, MediumInfo, MediumKind
+from jobs.errors import FileSystemInUse, MediumDiffers, MediumMissing, MediumUnsuitable, RecorderUnsuitable
+from jobs.mastering.medium import BLOCK, Family, MediumInfo, MediumKind
 from jobs.mastering.programme import Programme
-from jobs.mastering.progress import EraseProgress, ProgressListener
+from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, Device, Hold, Permit, RecorderFeatures, RecorderIdentity
 from models.vocabulary import DiscFormat
 from workers.loaders.emulated import EmulatedFeeder
-from workers.locks import drive_is_free, drive_lock
-from workers.recorders.burn_process import BurnProcess, Ear, Patience, Preparation, speed_1x
+from workers.recorders.burn_events import Ear
+from workers.recorders.burn_process import BurnProcess, Preparation, speed_1x
+from workers.recorders.burn_watch import Patience
+from workers.recorders.emulated_blanking import Erasing, estimate
 from workers.recorders.emulated_drive import EmulatedDrive
-from workers.recorders.emulated_reading import Reading
-from workers.recorders.emulated_uri import parse_uri
+from workers.recorders.emulated_faults import FaultName, biting
+from workers.recorders.emulated_medium import Medium
+from workers.recorders.emulated_reading import Reading, read_blocks
+from workers.recorders.emulated_sessions import check_follows
+from workers.recorders.emulated_state import State
+from workers.recorders.emulated_uri import EmulatedUri, parse_uri
 from workers.recorders.emulated_watch import Watch
 
 #: Seconds that the drive says it needs to close a disc.
 _CLOSING_SECONDS = 1.0
+#: Bytes of a sample: 16 bits, left and right.
+_SAMPLE = 4
 
 
 def open_device(uri: str, stall_after: float) -> Device:
@@ -32,23 +40,21 @@ def open_device(uri: str, stall_after: float) -> Device:
     asked = replace(asked, folder=asked.folder.absolute())  # others read the URI in folders of their own
     drive = EmulatedDrive(asked.folder)
     drive.configure(asked)
-    recorder = EmulatedRecorder(str(asked), drive, asked.speed, Patience(stall_after))
-    return Device(recorder, EmulatedFeeder(drive))
+    return Device(EmulatedRecorder(asked, drive, Patience(stall_after)), EmulatedFeeder(drive))
 
 
 class EmulatedRecorder:
-    """A `DiscRecorder` made of files; `speed` is in multiples of 1x, None for as fast as the disk goes."""
+    """A `DiscRecorder` made of files, which can do what its URI says."""
 
-    def __init__(self, uri: str, drive: EmulatedDrive, speed: float | None, patience: Patience) -> None:
-        self._uri = uri
+    def __init__(self, asked: EmulatedUri, drive: EmulatedDrive, patience: Patience) -> None:
+        self._asked = asked
         self._drive = drive
-        self._speed = speed
         self._burns = BurnProcess(self, self._prepare, patience)
 
     @property
     def uri(self) -> str:
         """How the device was asked for."""
-        return self._uri
+        return str(self._asked)
 
     @property
     def locks(self) -> Path:
@@ -65,25 +71,25 @@ class EmulatedRecorder:
         return RecorderIdentity("DISCMILL", "EMULATED DRIVE", "1", serial, f"emulated-{serial}")
 
     def features(self) -> RecorderFeatures:
-        """Say what the device can do: everything, as fast as the URI says.
+        """Say what the device can do: what the URI leaves it.
 
         Raises:
             RecorderMissing: it is unplugged.
         """
         self._drive.tray()
-        return RecorderFeatures(frozenset(MediumKind), frozenset(DiscFormat), self._speed)
+        asked = self._asked
+        audio = asked.audio and any(kind.family is Family.CD for kind in asked.writes)
+        formats = frozenset(DiscFormat) if audio else frozenset(DiscFormat) - {DiscFormat.REDBOOK}
+        return RecorderFeatures(asked.writes, formats, asked.max_speed, asked.underrun_free, asked.properties)
 
     def hold(self) -> Hold:
-        """Keep everybody else away from the drive.
+        """Keep everybody else away from the drive; this recorder itself may still eject, blank and read.
 
         Raises:
             RecorderMissing: it is unplugged.
-            RecorderBusy: somebody else uses it.
+            RecorderBusy: somebody uses it.
         """
-        self._drive.tray()
-        lock = drive_lock(self)
-        lock.acquire()
-        return lock
+        return self._drive.hold()
 
     def probe(self) -> MediumInfo | None:
         """Say what is in the tray.
@@ -103,19 +109,31 @@ class EmulatedRecorder:
         self._drive.remove()
 
     def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
-        """Make a rewritable medium blank again; files have nothing to gain from a full one.
+        """Make a rewritable medium blank again: what leads to its content, or the content too.
 
         Raises:
+            RecorderMissing, RecorderBusy: the drive is unplugged, or somebody else uses it.
+            RecorderUnsuitable: it erases nothing, or not this kind.
             MediumMissing: nothing is in the tray.
             MediumUnsuitable: it is write-once.
-            RecorderMissing, RecorderBusy: the drive is unplugged, or burns.
+            FileSystemInUse: it is mounted.
+            BurnCancelled: it was called off; the medium has to be blanked again.
         """
-        ear = Ear(listener)
-        ear.notify(EraseProgress(0.0, float(full)))
-        self._drive.erase()
+        if not any(kind.is_rewritable for kind in self._asked.writes):
+            raise RecorderUnsuitable("the emulated drive can't erase; use another recorder")
+        with self._drive.using():
+            state, medium = self._drive.tray()
+            if medium is None:
+                raise MediumMissing("nothing is in the tray; load a rewritable medium")
+            if not medium.kind.is_rewritable:
+                raise MediumUnsuitable(f"the {medium.kind} in the tray is write-once; load a rewritable one")
+            self._check_usable(state, medium)
+            seconds = estimate(medium, self._rate(medium.kind.family, BLOCK, None), full=full)
+            watch = Watch(self._drive.folder, medium.id)
+            Erasing(self._drive.folder.medium(medium.id), Ear(listener), watch.look).run(seconds, full=full)
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
-        """Burn one session and close the disc, at the URI's speed or the order's, the lower of both."""
+        """Burn one session, at the order's speed where the drive goes as fast."""
         self._burns.record(order, listener, permit)
 
     def read_back(self, size: int) -> Iterator[bytes]:
@@ -126,53 +144,64 @@ class EmulatedRecorder:
             MediumDiffers: a block can't be read.
             RecorderMissing, RecorderBusy: the drive is unplugged, or burns.
         """
-        _, medium = self._drive.tray()
-        if medium is None:
-            raise MediumMissing("nothing is in the tray")
-        if not drive_is_free(self):
-            raise RecorderBusy("the drive burns; wait until it is done")
+        medium = self._drive.readable()
         if medium.damaged or not medium.sessions:
             raise MediumDiffers("the medium holds no closed session")
         session, family = medium.sessions[-1], medium.kind.family
         watch = Watch(self._drive.folder, medium.id)
-        rate = self._rate(family, session.block_size, self._speed)
-        return Reading(self._drive.folder.medium(medium.id), session, watch, rate).pieces(size)
+        rate = self._rate(family, session.block_size, None)
+        late = self._asked.offset * _SAMPLE if session.is_audio else 0
+        return Reading(self._drive.folder.medium(medium.id), session, watch, rate, late).pieces(size)
 
     def read_programme(self) -> Programme:
-        """Say what an audio disc tells of itself.
-
-        Raises:
-            MediumDiffers: it is no audio disc.
-        """
-        raise MediumDiffers("the medium holds no audio")
-
-    def read_blocks(self, first: int, count: int) -> bytes:
-        """Return data blocks, of whatever session they are.
+        """Say what an audio disc tells of itself, in its table of contents, its subchannels and its CD-TEXT.
 
         Raises:
             MediumMissing: nothing is in the tray.
-            MediumDiffers: a block was never written.
+            MediumDiffers: it is no audio disc.
+            RecorderMissing, RecorderBusy: the drive is unplugged, or burns.
         """
-        _, medium = self._drive.tray()
-        if medium is None:
-            raise MediumMissing("nothing is in the tray")
-        for session in medium.sessions:
-            if session.first <= first <= session.last:
-                with self._drive.folder.medium(medium.id).data.open("rb") as data:
-                    data.seek(session.offset + (first - session.first) * session.block_size)
-                    return data.read(min(count, session.last + 1 - first) * session.block_size)
-        raise MediumDiffers(f"block {first} was never written")
+        medium = self._drive.readable()
+        told = next((session.programme for session in medium.sessions if session.is_audio), "")
+        if medium.damaged or not told:
+            raise MediumDiffers("the medium holds no audio that was closed")
+        return Programme.read(told)
+
+    def read_blocks(self, first: int, count: int) -> bytes:
+        """Return data blocks, of whatever session they are, also of what a quick blanking left.
+
+        Raises:
+            MediumMissing: nothing is in the tray.
+            MediumDiffers: a block was never written, or can't be read.
+            RecorderMissing, RecorderBusy: the drive is unplugged, or burns.
+        """
+        medium = self._drive.readable()
+        watch = Watch(self._drive.folder, medium.id)
+        watch.look()
+        sessions = medium.sessions or medium.remains
+        return read_blocks(self._drive.folder.medium(medium.id), sessions, watch, range(first, first + count))
 
     def _prepare(self, order: BurnOrder) -> Preparation:
         state, medium = self._drive.tray()
         if medium is None:
             return Preparation(None, {})
-        speeds = [speed for speed in (self._speed, order.speed) if speed is not None]
-        rate = self._rate(medium.kind.family, order.block_size, min(speeds, default=None))
+        info = self._drive.probe()
+        self._check_usable(state, medium)
+        if order.programme is not None and not self._asked.audio:
+            raise RecorderUnsuitable("the emulated drive writes no audio; use another recorder")
+        check_follows(medium)
+        rate = self._rate(medium.kind.family, order.block_size, order.speed)
         sink = {"type": "emulated", "folder": str(self._drive.folder.path), "medium": medium.id, "rate": rate}
-        return Preparation(medium.info(state.load), sink, _CLOSING_SECONDS)
+        return Preparation(info, {**sink, "underrun_free": self._asked.underrun_free}, _CLOSING_SECONDS, rate)
 
-    @staticmethod
-    def _rate(family: Family, block_size: int, speed: float | None) -> float | None:
-        """Return bytes a second."""
+    def _check_usable(self, state: State, medium: Medium) -> None:
+        if medium.kind not in self._asked.writes:
+            can = ", ".join(kind for kind in MediumKind if kind in self._asked.writes)
+            raise RecorderUnsuitable(f"the emulated drive can't write a {medium.kind}; it writes {can}")
+        if biting(state.faults, FaultName.MOUNTED, state.discs) is not None:
+            raise FileSystemInUse(f"the {medium.kind} in the tray is mounted and in use; unmount it")
+
+    def _rate(self, family: Family, block_size: int, asked: float | None) -> float | None:
+        """Return bytes a second at the speed asked for, or what the drive makes of it."""
+        speed = self._asked.slowest(asked)
         return None if speed is None else speed * speed_1x(family, block_size)

@@ -6,30 +6,32 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from jobs.errors import MediumMissing, NotAllowed, OrderError, RecorderError
-from jobs.mastering.medium import BLOCK, MediumInfo, MediumKind, MediumStatus
+from jobs.errors import DiscUnreadable, MediumMissing, NotAllowed, OrderError, RecorderBusy, RecorderError
+from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
 from jobs.mastering.recorder import Bin
 from workers.locks import FileLock, is_free
 from workers.recorders.emulated_faults import FaultName, biting, parse_fault
-from workers.recorders.emulated_medium import Medium, MediumFolder, begun, ended, erased, left_appendable, new_medium
+from workers.recorders.emulated_medium import Medium, MediumFolder
+from workers.recorders.emulated_sessions import new_medium
 from workers.recorders.emulated_shelf import leave_for_shelf
 from workers.recorders.emulated_state import DriveFolder, Leaving, State
 from workers.recorders.emulated_uri import EmulatedUri
 
-#: What lies on a used disc that the feeder brings by mistake.
-_OLD_DATA = b"used before; not by this drive. ".ljust(BLOCK, b".") * 32
+#: What a disc is that holds data when it is put in.
+_USED = {MediumStatus.APPENDABLE, MediumStatus.COMPLETE}
 
 
 class EmulatedDrive:
     """A drive made of files in a folder; all methods may be called from any process, also during a burn.
 
     Each raises RecorderMissing where the folder holds no drive, and RecorderBusy if it would have to take the
-    medium from under a burn. `access` is the seconds to wait for somebody who uses the medium just now.
+    medium from under a burn, or from somebody else who holds the drive. `access` is the seconds to wait for them.
     """
 
     def __init__(self, folder: Path, access: float = 2.0) -> None:
         self.folder = DriveFolder(folder.absolute())
         self._access = access
+        self._hold = FileLock(self.folder.drive_lock)
 
     @property
     def locks(self) -> Path:
@@ -49,19 +51,21 @@ class EmulatedDrive:
 
     # What an operator or a test does.
 
-    def insert(self, kind: str, status: MediumStatus = MediumStatus.BLANK) -> None:
-        """Put a disc into the empty tray; `appendable` and `complete` ones are used.
+    def insert(self, kind: str, status: MediumStatus = MediumStatus.BLANK, image: Path | None = None) -> None:
+        """Put a disc into the empty tray; `appendable` and `complete` ones are used and hold `image`, or ours.
 
         Raises:
-            OrderError: there is no such kind.
+            OrderError: there is no such kind, or the image can't be on it.
             NotAllowed: the tray is not empty.
         """
         wanted = medium_kind(kind)
+        if image is not None and status not in _USED:
+            raise OrderError(f"a {status} {kind} holds no image; say appendable or complete")
         with self._alone() as state:
             if state.medium is not None:
                 raise NotAllowed("a disc is in the tray; remove it first")
             state.discs += 1
-            self._put_in(state, wanted, status)
+            self._put_in(state, wanted, status, image)
             state.from_feeder = False
 
     def remove(self) -> Path | None:
@@ -107,7 +111,7 @@ class EmulatedDrive:
                 "folder": str(self.folder.path),
                 "serial": state.serial,
                 "plugged": not state.unplugged,
-                "busy": not is_free(self.folder.drive_lock),
+                "busy": self.is_busy,
                 "discs": state.discs,
                 "medium": None if medium is None else {**asdict(medium), "load": state.load},
                 "feeder": dict(state.left),
@@ -127,25 +131,53 @@ class EmulatedDrive:
             return state, self._medium(state)
 
     def probe(self) -> MediumInfo | None:
-        """Say what a drive says of its medium."""
-        state, medium = self.tray()
-        return None if medium is None else medium.info(state.load)
-
-    def erase(self) -> None:
-        """Make the medium in the tray blank.
+        """Say what a drive says of its medium.
 
         Raises:
-            MediumMissing: nothing is in the tray.
-            MediumUnsuitable: it is write-once.
+            RecorderMissing: it is unplugged.
+            DiscUnreadable: it can't say.
         """
-        with self._alone() as state:
-            if state.medium is None:
-                raise MediumMissing("nothing is in the tray; load a rewritable medium")
-            folder = self._medium_folder(state.medium)
-            blank = erased(folder.load())
-            folder.log("blanked", erases=blank.erases)
-            folder.save(blank)
-            folder.data.unlink(missing_ok=True)
+        state, medium = self.tray()
+        if medium is None:
+            return None
+        if biting(state.faults, FaultName.INFO_ERROR, state.discs) is not None:
+            raise DiscUnreadable(f"the emulated drive can't read what the {medium.kind} in its tray is; change it")
+        return medium.info(state.load)
+
+    @property
+    def is_busy(self) -> bool:
+        """True while somebody burns or holds the drive."""
+        return not is_free(self.folder.drive_lock)
+
+    def hold(self) -> FileLock:
+        """Keep all others away until the hold is closed; this object goes on as before.
+
+        Raises:
+            RecorderMissing: it is unplugged.
+            RecorderBusy: somebody burns or holds it.
+        """
+        self.tray()
+        if self._hold.is_held:
+            raise RecorderBusy("the emulated drive is held already")
+        self._hold.acquire()
+        return self._hold
+
+    def readable(self) -> Medium:
+        """Return the medium in the tray, for reading.
+
+        Raises:
+            RecorderMissing: the drive is unplugged.
+            MediumMissing: nothing is in the tray.
+            RecorderBusy: somebody else burns or holds the drive.
+            DiscUnreadable: the drive can't say what is on it.
+        """
+        _, medium = self.tray()
+        if medium is None:
+            raise MediumMissing("nothing is in the tray")
+        if self.is_busy and not self._hold.is_held:
+            raise RecorderBusy("somebody else burns or holds the drive; wait until it is done")
+        self.probe()
+        return medium
 
     def stock(self) -> list[MediumKind]:
         """Name the kinds of blanks in the feeder, the preferred first."""
@@ -191,14 +223,20 @@ class EmulatedDrive:
             return path
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[State]:
-        """Keep burns and others off the medium while it is moved."""
+    def using(self) -> Iterator[None]:
+        """Keep burns and others off the drive while its medium is moved or erased; a hold of ours does so already."""
+        self.folder.read().check_plugged()
         with contextlib.closing(FileLock(self.folder.drive_lock)) as lock:
-            self.folder.read().check_plugged()
-            lock.acquire(wait=self._access)
-            with self.folder.change() as state:
-                state.check_plugged()
-                yield state
+            if not self._hold.is_held:
+                lock.acquire(wait=self._access)
+            yield
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[State]:
+        """Keep burns and others off the medium, and change the drive's state."""
+        with self.using(), self.folder.change() as state:
+            state.check_plugged()
+            yield state
 
     def _medium_folder(self, medium: str) -> MediumFolder:
         return self.folder.medium(medium)
@@ -206,14 +244,16 @@ class EmulatedDrive:
     def _medium(self, state: State) -> Medium | None:
         return None if state.medium is None else self._medium_folder(state.medium).load()
 
-    def _put_in(self, state: State, kind: MediumKind, status: MediumStatus) -> None:
+    def _put_in(self, state: State, kind: MediumKind, status: MediumStatus, image: Path | None = None) -> None:
         state.changes += 1
         state.medium = f"{state.serial}-{state.discs:05d}"
         folder = self._medium_folder(state.medium)
         medium = new_medium(state.medium, kind)
         folder.save(medium)
-        if status in {MediumStatus.APPENDABLE, MediumStatus.COMPLETE}:
-            _use(folder, medium, status)
+        if status in _USED:
+            from workers.recorders.emulated_used import use  # noqa: PLC0415  (a layout takes long to import)
+
+            use(folder, medium, status, image)
 
     def _put_back(self, state: State) -> None:
         if state.medium is None:
@@ -235,14 +275,6 @@ def _what_comes(state: State, kind: MediumKind) -> tuple[MediumKind, MediumStatu
         kind = next(other for other in others if other.family is not kind.family)
     dirty = biting(state.faults, FaultName.DIRTY_MEDIUM, state.discs) is not None
     return kind, MediumStatus.COMPLETE if dirty else MediumStatus.BLANK
-
-
-def _use(folder: MediumFolder, medium: Medium, status: MediumStatus) -> None:
-    """Make a medium one that somebody burnt elsewhere: it has data, and no writes of ours."""
-    folder.data.write_bytes(_OLD_DATA)
-    used = ended(begun(medium, len(_OLD_DATA) // BLOCK, BLOCK, "used"))
-    appendable = status is MediumStatus.APPENDABLE and used.status is MediumStatus.COMPLETE
-    folder.save(left_appendable(used) if appendable else used)
 
 
 def medium_kind(word: str) -> MediumKind:

@@ -21,7 +21,12 @@ class FaultName(StrEnum):
     FLIP = "flip"  #: one bit of the block is wrong on the disc
     READ_FLIP = "read-flip"  #: one bit of the block is wrong whenever it is read
     READ_ERROR = "read-error"  #: the block can't be read
+    STREAM_LOSS = "stream-loss"  #: the stream breaks off before the block, whatever guards it
+    STARVE = "starve"  #: the host is late before the block: the drive pauses, or loses the stream if nothing guards it
+    INIT_ERROR = "init-error"  #: the drive can't be set up for writing
     CLOSE_ERROR = "close-error"  #: the session can't be closed
+    INFO_ERROR = "info-error"  #: the drive can't say what is on the disc
+    MOUNTED = "mounted"  #: the system has the disc mounted and does not let go of it
     WRONG_MEDIUM = "wrong-medium"  #: the feeder brings a disc of another family
     DIRTY_MEDIUM = "dirty-medium"  #: the feeder brings a used disc
     NO_MEDIUM = "no-medium"  #: the feeder brings nothing and does not notice
@@ -45,6 +50,8 @@ _AT_A_BLOCK = {
     FaultName.FLIP,
     FaultName.READ_FLIP,
     FaultName.READ_ERROR,
+    FaultName.STREAM_LOSS,
+    FaultName.STARVE,
 }
 _SPEC = re.compile(r"(?P<name>[a-z-]+)(@(?P<block>\d{1,9}))?(:disc(?P<disc>[1-9]\d{0,8}))?", re.ASCII)
 

@@ -2,7 +2,7 @@
 
 | file | |
 |---|---|
-| `data` | the blocks, one after the other; missing while nothing was ever written |
+| `data` | the blocks, each at its address, between sessions a hole; missing while nothing was ever written |
 | `medium.json` | kind, status, sessions; replaced durably before the first block of a session and after the last |
 | `writes.jsonl` | append-only: a session is `opened` before its first block and `closed` after its last |
 """
@@ -11,38 +11,59 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from jobs.errors import MediumNotWritable, MediumTooSmall, MediumUnsuitable
-from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
+from jobs.mastering.medium import AUDIO_BLOCK, MediumInfo, MediumKind, MediumStatus
 from workers.durable import append_durably, open_to_append, write_durably
 
 DATA, MEDIUM, WRITES = "data", "medium.json", "writes.jsonl"
-_OVERWRITABLE = {MediumKind.DVD_PLUS_RW, MediumKind.BD_RE}
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session: its blocks on the medium, and where its bytes lie in the data file."""
+    """A session: its blocks on the medium, and the programme of an audio one, as canonical text."""
 
     number: int
     first: int
     last: int
     block_size: int
-    offset: int
     label: str
+    programme: str = ""
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of the session when all of it is written."""
+        return self.last - self.first + 1
+
+    @property
+    def offset(self) -> int:
+        """Where in the data file its bytes begin."""
+        return self.first * self.block_size
 
     @property
     def size(self) -> int:
         """Bytes of the session when all of it is written."""
-        return (self.last - self.first + 1) * self.block_size
+        return self.blocks * self.block_size
+
+    @property
+    def is_audio(self) -> bool:
+        """True if it holds audio."""
+        return self.block_size == AUDIO_BLOCK
+
+    @property
+    def tracks(self) -> int:
+        """Tracks of the session: of data there is one."""
+        return len(json.loads(self.programme)["tracks"]) if self.programme else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """What is known of an emulated medium. `damaged` is true while a session is open, and for ever if it is cut."""
+    """What is known of an emulated medium. `damaged` is true while a session is open, and for ever if it is cut.
+
+    `remains` are the sessions that lie on it and that nothing leads to any more: it was blanked, but not all of it.
+    """
 
     id: str
     kind: MediumKind
@@ -53,8 +74,8 @@ class Medium:
     erases: int = 0
     sessions: tuple[Session, ...] = ()
     next_writable: int = 0
-    next_offset: int = 0
-    open_session: Session | None = field(default=None)
+    open_session: Session | None = None
+    remains: tuple[Session, ...] = ()
 
     @property
     def free_blocks(self) -> int:
@@ -62,6 +83,16 @@ class Medium:
         if self.status is MediumStatus.COMPLETE:
             return 0
         return self.capacity - self.next_writable
+
+    @property
+    def written(self) -> tuple[Session, ...]:
+        """The sessions on it, one that is open or was cut among them."""
+        return self.sessions if self.open_session is None else (*self.sessions, self.open_session)
+
+    @property
+    def has_audio(self) -> bool:
+        """True if any session holds audio."""
+        return any(session.is_audio for session in self.written)
 
     def info(self, load: str) -> MediumInfo:
         """Say what a drive says of it."""
@@ -73,60 +104,10 @@ class Medium:
             used=self.used,
             sessions=len(self.sessions),
             next_writable=self.next_writable,
+            last_session=self.sessions[-1].first if self.sessions else 0,
+            tracks=sum(session.tracks for session in self.sessions),
             load=load,
         )
-
-
-def new_medium(medium_id: str, kind: MediumKind) -> Medium:
-    """Make a medium as it comes out of its wrapping."""
-    status = MediumStatus.OVERWRITABLE if kind in _OVERWRITABLE else MediumStatus.BLANK
-    return Medium(medium_id, kind, status, kind.capacity)
-
-
-def erased(medium: Medium) -> Medium:
-    """Make a rewritable medium blank again.
-
-    Raises:
-        MediumUnsuitable: it is write-once.
-    """
-    if not medium.kind.is_rewritable:
-        raise MediumUnsuitable(f"the {medium.kind} in the tray is write-once; load a blank one")
-    return replace(new_medium(medium.id, medium.kind), erases=medium.erases + 1)
-
-
-def begun(medium: Medium, blocks: int, block_size: int, label: str) -> Medium:
-    """Open a session for so many blocks. If nothing follows, this is what a cut burn leaves: a spoiled medium.
-
-    Raises:
-        MediumNotWritable: it is complete.
-        MediumTooSmall: it has less room.
-    """
-    if medium.status is MediumStatus.COMPLETE:
-        raise MediumNotWritable(f"the {medium.kind} in the tray is complete; load a blank one")
-    if blocks > medium.free_blocks:
-        raise MediumTooSmall(f"{blocks} blocks do not fit: the {medium.kind} has {medium.free_blocks} free")
-    fresh = medium.status is MediumStatus.OVERWRITABLE
-    number = 1 if fresh else len(medium.sessions) + 1
-    first, offset = medium.next_writable, medium.next_offset
-    session = Session(number, first, first + blocks - 1, block_size, offset, label)
-    status = medium.status if fresh else MediumStatus.COMPLETE
-    kept = () if fresh else medium.sessions
-    return replace(medium, status=status, used=True, damaged=True, sessions=kept, open_session=session)
-
-
-def ended(medium: Medium) -> Medium:
-    """Close the open session; a medium that is not overwritable is complete then."""
-    if medium.open_session is None:
-        return medium
-    return replace(medium, damaged=False, sessions=(*medium.sessions, medium.open_session), open_session=None)
-
-
-def left_appendable(medium: Medium) -> Medium:
-    """Make a complete medium one whose last session was closed so that another may follow."""
-    last = medium.sessions[-1]
-    return replace(
-        medium, status=MediumStatus.APPENDABLE, next_writable=last.last + 1, next_offset=last.offset + last.size
-    )
 
 
 class MediumFolder:
@@ -172,10 +153,20 @@ def _medium(facts: Mapping[str, Any]) -> Medium:
     opened = facts["open_session"]
     return Medium(
         **{
-            **facts,
+            **_known(Medium, facts),
             "kind": MediumKind(facts["kind"]),
             "status": MediumStatus(facts["status"]),
-            "sessions": tuple(Session(**session) for session in facts["sessions"]),
-            "open_session": None if opened is None else Session(**opened),
+            "sessions": _sessions(facts["sessions"]),
+            "open_session": None if opened is None else _sessions([opened])[0],
+            "remains": _sessions(facts.get("remains", [])),
         }
     )
+
+
+def _sessions(rows: list[Mapping[str, Any]]) -> tuple[Session, ...]:
+    return tuple(Session(**_known(Session, row)) for row in rows)
+
+
+def _known(kind: type[Medium | Session], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Pass over what an earlier version wrote down of a medium that is still in the tray."""
+    return {name: facts[name] for name in (field.name for field in fields(kind)) if name in facts}

@@ -2,22 +2,31 @@
 
 from pathlib import Path
 
-from jobs.errors import BurnCancelled, SessionNotClosed, WriteFailed
+from jobs.errors import BurnCancelled, LossOfStreaming, SessionNotClosed, WriteFailed, WriteNotBegun
 from workers.evidence import Plan, ProgressWriter
+from workers.recorders.emulated_buffer import Buffer
 from workers.recorders.emulated_faults import FaultName
-from workers.recorders.emulated_medium import Medium, Session, begun, ended
+from workers.recorders.emulated_medium import Medium, Session
+from workers.recorders.emulated_sessions import begun, ended
 from workers.recorders.emulated_state import DriveFolder
 from workers.recorders.emulated_watch import LOOK, Watch
 from workers.recorders.flushed_file import FlushedFile
+from workers.recorders.suitability import Wanted
 from workers.recorders.throttle import Throttle
 from workers.sink import Cancel
 
 #: What stops the laser before a block.
-_TROUBLES = (FaultName.WRITE_ERROR, FaultName.STALL, FaultName.UNPLUG)
+_TROUBLES = (FaultName.WRITE_ERROR, FaultName.STREAM_LOSS, FaultName.UNPLUG, FaultName.STALL)
+#: Seconds that the laser pauses for when the buffer ran dry.
+_PAUSE = 0.25
 
 
 def open_sink(plan: Plan, cancel: Cancel, _: ProgressWriter) -> "EmulatedSink":
-    """Make the sink of a plan, which tells the drive's `folder`, its `medium` and the `rate` in bytes a second."""
+    """Make the sink of a plan.
+
+    The plan tells the drive's `folder`, its `medium`, the `rate` in bytes a second, and whether the drive is
+    `underrun_free`.
+    """
     return EmulatedSink(plan, cancel)
 
 
@@ -30,7 +39,10 @@ class EmulatedSink:
         self._cancel = cancel
         self._drive = Watch(folder, plan.sink["medium"])
         self._medium = folder.medium(plan.sink["medium"])
-        self._throttle = Throttle(plan.sink["rate"], cancel.wait)
+        rate = plan.sink["rate"]
+        self._throttle = Throttle(rate, cancel.wait)
+        self._buffer = None if rate is None else Buffer(rate)
+        self._paused: set[int] = set()
         self._session: Session | None = None
         self._file: FlushedFile | None = None
         self.written = 0
@@ -41,10 +53,17 @@ class EmulatedSink:
         first = 0 if self._session is None else self._session.first
         return first + self.written // self._plan.block_size
 
+    @property
+    def buffer_fill(self) -> float | None:
+        """The share of the buffer that is full; a drive that is as fast as its host has no use for one."""
+        return None if self._buffer is None else round(self._buffer.fill, 3)
+
     def check(self) -> None:
-        """Refuse a medium that is gone, complete or too small."""
+        """Refuse a medium that is gone or can't take the session; fail where the drive can't be set up."""
         self._drive.look()
         self._session = self._begin().open_session
+        if self._drive.bites(FaultName.INIT_ERROR):
+            raise WriteNotBegun("the emulated drive can't be set up for writing")
 
     def open(self) -> None:
         """Mark the medium as being written, then open its data."""
@@ -69,7 +88,7 @@ class EmulatedSink:
                 self._meet_trouble()
 
     def close(self) -> None:
-        """Close the session, and the disc unless it is overwritable."""
+        """Close the session, and the disc unless it is to be left open or is overwritable."""
         self._drive.look()
         if self._drive.bites(FaultName.CLOSE_ERROR):
             raise SessionNotClosed("the emulated drive can't close the session")
@@ -77,7 +96,7 @@ class EmulatedSink:
             return
         self._file.close()
         self._file = None
-        self._medium.save(ended(self._medium.load()))
+        self._medium.save(ended(self._medium.load(), leave_open=self._plan.leave_open))
         self._log_end(cut=False)
 
     def abort(self) -> None:
@@ -88,7 +107,11 @@ class EmulatedSink:
             self._log_end(cut=True)
 
     def _begin(self) -> Medium:
-        return begun(self._medium.load(), self._plan.blocks, self._plan.block_size, self._plan.label)
+        plan = self._plan
+        return begun(
+            self._medium.load(),
+            Wanted(plan.start, plan.blocks, plan.block_size, plan.label, plan.leave_open, plan.programme),
+        )
 
     def _log_end(self, *, cut: bool) -> None:
         number = None if self._session is None else self._session.number
@@ -97,7 +120,8 @@ class EmulatedSink:
     def _untroubled(self, size: int) -> int:
         """Return how many of the next `size` bytes come before a trouble."""
         end = self.block + size // self._plan.block_size
-        stop = min(self._drive.blocks(_TROUBLES, self.block, end), default=end)
+        lean = set(self._drive.blocks((FaultName.STARVE,), self.block, end)) - self._paused
+        stop = min([*self._drive.blocks(_TROUBLES, self.block, end), *lean], default=end)
         return (stop - self.block) * self._plan.block_size
 
     def _put(self, data: memoryview) -> None:
@@ -105,6 +129,8 @@ class EmulatedSink:
             self._file.write(self._flipped(data))
         self.written += len(data)
         self._throttle.pace(len(data))
+        if self._buffer is not None:
+            self._buffer.take(len(data))
 
     def _flipped(self, data: memoryview) -> memoryview | bytearray:
         end = self.block + len(data) // self._plan.block_size
@@ -119,12 +145,27 @@ class EmulatedSink:
     def _meet_trouble(self) -> None:
         if self._waits_at(FaultName.WRITE_ERROR):
             raise WriteFailed(f"the emulated drive can't write block {self.block}")
+        if self._waits_at(FaultName.STREAM_LOSS):
+            raise LossOfStreaming(f"the stream to the emulated drive broke off before block {self.block}")
         if self._waits_at(FaultName.UNPLUG):
             self._drive.unplug()
         while self._waits_at(FaultName.STALL):
             if self._cancel.wait(LOOK):
                 raise BurnCancelled(f"the burn was called off while the drive did not answer at block {self.block}")
             self._drive.look()
+        if self._waits_at(FaultName.STARVE):
+            self._starve()
+
+    def _starve(self) -> None:
+        """Run out of data: pause where that is guarded against, else lose the stream."""
+        if not (self._plan.guard_underrun and self._plan.sink["underrun_free"]):
+            raise LossOfStreaming(f"the buffer of the emulated drive ran empty before block {self.block}")
+        self._paused.add(self.block)
+        if self._buffer is not None:
+            self._buffer.run_dry()
+        if self._file is not None:
+            self._medium.log("paused", before=self.block)
+        self._cancel.wait(_PAUSE)
 
     def _waits_at(self, name: FaultName) -> bool:
         return bool(self._drive.blocks((name,), self.block, self.block + 1))
