@@ -36,7 +36,11 @@ def test_any_other_words_are_refused(spec: str) -> None:
     ("spec", "hint"),
     [
         ("write-error", "needs a block"),
+        ("starve", "needs a block"),
+        ("stream-loss:disc2", "needs a block"),
         ("close-error@7", "leave out @7"),
+        ("init-error@7", "leave out @7"),
+        ("mounted@7", "leave out @7"),
         ("feeder-empty:disc2", "leave out :disc2"),
         ("smoke@7", "write-error, stall, unplug"),
         ("write-error@7:disc0", "write-error, stall, unplug"),

@@ -84,9 +84,8 @@ class BurnWatch:
 
     def _lose_patience(self) -> None:
         quiet = time.monotonic() - max(self._moved, self._told_to_stop or 0.0)
-        closing = (
-            3 * self._narrator.estimates.closing if self._narrator.is_closing else 0.0
-        )  # real drives may be silent for minutes
+        # Real drives may be silent for minutes while they close.
+        closing = 3 * self._narrator.estimates.closing if self._narrator.is_closing else 0.0
         if self._told_to_stop is None and quiet > self._patience.stall_after + closing:
             self._stalled = True
             self._stop()
