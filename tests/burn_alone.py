@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 
 from jobs.mastering.image import ExtentMap, take_checksums
+from jobs.mastering.programme import Programme
 from tests.burns import Content, Ear, allow
 from workers.recorders import open_device
 
 
 def main(folder: Path, evidence: Path, uri: str) -> None:
     image = ExtentMap.load(folder / "image.jsonl")
-    content = Content(folder, image, take_checksums(image).sha256, folder / "content.bin", evidence)
+    told = folder / "programme.json"
+    programme = Programme.read(told.read_text(encoding="utf-8")) if told.exists() else None
+    content = Content(folder, image, take_checksums(image).sha256, folder / "content.bin", evidence, programme)
     open_device(uri).recorder.record(content.order(), Ear(), allow)
 
 

@@ -78,8 +78,10 @@ ALBUM = Programme(
 
 
 def an_album(folder: Path, programme: Programme = ALBUM) -> Content:
-    """Make the image of an audio disc."""
-    return replace(a_content(folder, programme.blocks, AUDIO_BLOCK), programme=programme)
+    """Make the image of an audio disc, and put its programme beside it."""
+    content = a_content(folder, programme.blocks, AUDIO_BLOCK)
+    (folder / "programme.json").write_text(programme.canonical, encoding="utf-8")
+    return replace(content, programme=programme)
 
 
 def a_content(folder: Path, blocks: int = 1000, block_size: int = BLOCK) -> Content:
@@ -95,6 +97,16 @@ def a_content(folder: Path, blocks: int = 1000, block_size: int = BLOCK) -> Cont
     image = ExtentMap(block_size, blocks, extents)
     image.save(folder / "image.jsonl")
     return Content(folder, image, take_checksums(image).sha256, source, folder / "evidence")
+
+
+def content_of(file: Path) -> Content:
+    """Make content of a ready-made image."""
+    stat, folder = file.stat(), file.with_suffix("")
+    source = Source(str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256_of(file))
+    image = ExtentMap(BLOCK, stat.st_size // BLOCK, (Extent(0, stat.st_size, source),))
+    folder.mkdir()
+    image.save(folder / "image.jsonl")
+    return Content(folder, image, source.sha256, file, folder / "evidence")
 
 
 def a_drive(folder: Path, options: str = "", kind: MediumKind = MediumKind.DVD_R, stall_after: float = 60) -> Device:

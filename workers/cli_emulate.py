@@ -2,6 +2,7 @@
 """`discmill emulate`: the hands and accidents at an emulated recorder."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,8 +22,9 @@ app.add_typer(emulate, name="emulate", rich_help_panel=console.RIG)
 
 @emulate.callback(
     epilog="Examples:\n\n  discmill emulate r1 insert dvd-r\n\n  discmill emulate r1 fault write-error@12000:disc2\n\n"
-    "Faults: write-error@BLOCK, stall@BLOCK, unplug@BLOCK, flip@BLOCK, read-flip@BLOCK, read-error@BLOCK, "
-    "close-error, wrong-medium, dirty-medium, no-medium, feeder-empty; `:discK` means the K-th disc only."
+    "Faults: write-error@BLOCK, stall@BLOCK, unplug@BLOCK, stream-loss@BLOCK, starve@BLOCK, flip@BLOCK, "
+    "read-flip@BLOCK, read-error@BLOCK, init-error, close-error, info-error, mounted, wrong-medium, dirty-medium, "
+    "no-medium, feeder-empty; `:discK` means the K-th disc only."
 )
 def _emulate(
     context: typer.Context,
@@ -37,9 +39,12 @@ def insert(
     context: typer.Context,
     kind: Annotated[MediumKind, typer.Argument(help="Kind of medium.")],
     status: Annotated[MediumStatus, typer.Option(help="What is on it already.")] = MediumStatus.BLANK,
+    image: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE.iso", help="What its first session holds; else two files.")
+    ] = None,
 ) -> None:
     """Put a disc into the empty tray."""
-    _drive(context).insert(kind, status)
+    _drive(context).insert(kind, status, image)
     console.say(f"a {status} {kind} is in the tray")
 
 

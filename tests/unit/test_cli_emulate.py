@@ -6,6 +6,7 @@ from jobs.mastering.medium import MediumKind
 from tests import builders
 from tests.command_line import CommandLine
 from workers.recorders.emulated_drive import EmulatedDrive
+from workers.recorders.emulated_faults import FaultName
 from workers.recorders.emulated_uri import parse_uri
 
 
@@ -37,6 +38,26 @@ def test_a_used_disc_goes_to_the_shelf_and_its_file_is_printed(shell: CommandLin
     result = shell.run("emulate", "r1", "remove")
 
     assert result.stdout.startswith(str(drive.folder.path / "shelf" / "reject"))
+
+
+def test_a_used_disc_may_hold_an_image_of_ones_own(shell: CommandLine, drive: EmulatedDrive) -> None:
+    image = shell.home / "own.iso"
+    image.write_bytes(b"own!" * 512 * 7)
+
+    result = shell.run("emulate", "r1", "insert", "cd-r", "--status", "appendable", "--from", image)
+
+    assert result.exit_code == 0
+    seen = drive.probe()
+    assert seen is not None
+    assert (seen.sessions, seen.next_writable) == (1, 7 + 11_400)
+    assert shell.run("emulate", "r1", "remove").exit_code == 0
+    assert shell.run("emulate", "r1", "insert", "cd-r", "--from", image).exit_code == 1
+
+
+def test_the_help_knows_every_fault(shell: CommandLine) -> None:
+    text = shell.run("emulate", "--help").stdout
+
+    assert [fault for fault in FaultName if fault not in text] == []
 
 
 def test_faults_are_set_and_forgotten(shell: CommandLine, drive: EmulatedDrive) -> None:

@@ -6,24 +6,29 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import (
+    DiscUnreadable,
     Faults,
     MediumDiffers,
     MediumMissing,
-    MediumUnsuitable,
     NotAllowed,
     OrderError,
     RecorderBusy,
     RecorderError,
     RecorderMissing,
 )
+from jobs.mastering.inspection import iso_entries
 from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
-from jobs.mastering.progress import EraseProgress
-from jobs.mastering.recorder import Bin, Device
+from jobs.mastering.recorder import Bin, Device, RecorderFeatures
+from models.vocabulary import DiscFormat
 from tests.burns import Ear, a_content, a_drive, allow, beside
+from workers.evidence import read_evidence
 from workers.locks import FileLock
 from workers.recorders import open_device
+from workers.recorders.burn_watch import Patience
+from workers.recorders.emulated import EmulatedRecorder
 from workers.recorders.emulated_drive import EmulatedDrive
 from workers.recorders.emulated_state import Leaving
+from workers.recorders.emulated_uri import parse_uri
 
 
 def empty_drive(folder: Path, options: str = "") -> Device:
@@ -266,24 +271,6 @@ def test_a_drive_in_use_is_left_alone(tmp_path: Path) -> None:
     assert not beside(device).status()["busy"]
 
 
-def test_rewritable_media_can_be_blanked_and_others_not(tmp_path: Path) -> None:
-    device = empty_drive(tmp_path)
-    beside(device).insert("dvd-rw", MediumStatus.COMPLETE)
-    ear = Ear()
-
-    device.recorder.blank(ear)
-
-    assert (tray(device).status, tray(device).used, tray(device).sessions) == (MediumStatus.BLANK, False, 0)
-    assert len(ear.heard(EraseProgress)) >= 1
-    with pytest.raises(MediumDiffers):
-        device.recorder.read_back(2048)
-    assert device.loader.unload(Bin.ACCEPT, "blanked") is None
-    assert (tmp_path / "shelf" / "accept" / "blanked.writes.jsonl").is_file()
-    device.loader.load(MediumKind.DVD_R)
-    with pytest.raises(MediumUnsuitable):
-        device.recorder.blank(Ear())
-
-
 def test_the_feeders_faults(tmp_path: Path) -> None:
     faults = "wrong-medium:disc1;dirty-medium:disc2;no-medium:disc3"
     device = empty_drive(tmp_path, f"?feed=dvd-r*5,cd-r*5&fault={faults}")
@@ -342,6 +329,111 @@ def test_reading_ends_when_the_disc_or_the_drive_is_taken_away(tmp_path: Path) -
         take_away(beside(device))
         with pytest.raises(error):
             list(pieces)
+
+
+def test_a_drive_that_can_not_say_what_it_holds_says_that(tmp_path: Path) -> None:
+    device = a_drive(tmp_path, "?fault=info-error:disc1")
+
+    with pytest.raises(DiscUnreadable) as failure:
+        device.recorder.probe()
+
+    assert failure.value.code == "IMAPI_E_DISCINFO"
+    assert device.loader.unload(Bin.REJECT, "odd") is None
+    device.loader.load(MediumKind.DVD_R)
+    assert tray(device).kind is MediumKind.DVD_R
+
+
+def test_a_drive_is_held_for_its_holder_alone(tmp_path: Path) -> None:
+    device, drive = a_drive(tmp_path / "drive", kind=MediumKind.DVD_RW), EmulatedDrive(tmp_path / "drive", access=0.0)
+    other = EmulatedRecorder(parse_uri(device.recorder.uri), drive, Patience())
+    content = a_content(tmp_path / "content")
+
+    hold = device.recorder.hold()
+
+    for use in (
+        other.hold,
+        device.recorder.hold,
+        lambda: other.record(content.order(), Ear(), allow),
+        other.eject,
+        lambda: other.blank(Ear()),
+        lambda: other.read_back(2048),
+        lambda: other.read_blocks(0, 1),
+        other.read_programme,
+    ):
+        with pytest.raises(RecorderBusy) as refusal:
+            use()
+        assert refusal.value.code == "IMAPI_E_DEVICE_STILL_IN_USE"
+    assert not read_evidence(content.evidence / "burn").started
+    device.recorder.blank(Ear())
+    device.recorder.eject()
+    hold.close()
+    hold.close()
+    other.hold().close()
+
+
+def test_what_a_recorder_can_do_is_what_its_uri_leaves_it(tmp_path: Path) -> None:
+    whole = empty_drive(tmp_path / "a").recorder.features()
+    assert whole == RecorderFeatures(frozenset(MediumKind), frozenset(DiscFormat))
+
+    less = empty_drive(tmp_path / "b", "?writes=cd-r&audio=no&max=16x&underrun=no&properties=no").recorder.features()
+    assert (less.kinds, less.max_speed) == (frozenset({MediumKind.CD_R}), 16.0)
+    assert less.formats == {DiscFormat.JOLIET, DiscFormat.IMAGE}
+    assert (less.underrun_free, less.has_properties) == (False, False)
+
+    no_cd = empty_drive(tmp_path / "c", "?writes=dvd-r").recorder.features()
+    assert DiscFormat.REDBOOK not in no_cd.formats
+
+
+@pytest.mark.parametrize("kind", ["cd-r", "cd-rw", "dvd-r", "dvd+r", "bd-r", "dvd+rw"])
+@pytest.mark.parametrize("status", [MediumStatus.APPENDABLE, MediumStatus.COMPLETE])
+def test_a_used_disc_holds_files(tmp_path: Path, kind: str, status: MediumStatus) -> None:
+    device = empty_drive(tmp_path)
+    beside(device).insert(kind, status)
+
+    path = device.loader.unload(Bin.REJECT, "used")
+
+    assert path is not None
+    found = {entry.path: entry.size for entry in iso_entries(path)}
+    assert found == {"READ ME.txt": 50, "old/data.bin": 20_480}
+
+
+def test_a_disc_can_be_made_of_an_image(tmp_path: Path) -> None:
+    device = empty_drive(tmp_path / "drive")
+    image = tmp_path / "image.iso"
+    image.write_bytes(b"mine" * 512 * 40)
+    beside(device).insert("cd-r", MediumStatus.APPENDABLE, image)
+
+    assert device.recorder.read_blocks(0, 100) == image.read_bytes()
+    assert (tray(device).last_session, tray(device).next_writable) == (0, 40 + 11_400)
+
+
+def test_an_image_that_can_not_be_on_a_disc_leaves_the_tray_empty(tmp_path: Path) -> None:
+    device = empty_drive(tmp_path / "drive")
+    odd, whole = tmp_path / "odd.iso", tmp_path / "whole.iso"
+    odd.write_bytes(b"odd")
+    whole.write_bytes(bytes(2048))
+    for status, image, hint in (
+        (MediumStatus.COMPLETE, odd, "whole blocks"),
+        (MediumStatus.COMPLETE, tmp_path / "missing.iso", "can't be read"),
+        (MediumStatus.COMPLETE, tmp_path, "can't be read|whole blocks"),
+        (MediumStatus.BLANK, whole, "say appendable or complete"),
+    ):
+        with pytest.raises(OrderError, match=hint):
+            beside(device).insert("cd-r", status, image)
+        assert device.recorder.probe() is None
+    assert list((tmp_path / "drive" / "media").glob("*")) == []
+
+
+def test_a_medium_of_an_earlier_version_is_known(tmp_path: Path) -> None:
+    device = empty_drive(tmp_path)
+    beside(device).insert("cd-r", MediumStatus.COMPLETE)
+    path = beside(device).folder.medium(beside(device).folder.read().medium or "").path / "medium.json"
+    facts = json.loads(path.read_text())
+    del facts["remains"], facts["sessions"][0]["programme"]
+    facts["next_offset"] = facts["sessions"][0]["offset"] = 0
+    path.write_text(json.dumps(facts))
+
+    assert (tray(device).status, tray(device).sessions) == (MediumStatus.COMPLETE, 1)
 
 
 def test_a_fault_that_makes_no_sense_is_refused(tmp_path: Path) -> None:

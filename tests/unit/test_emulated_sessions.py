@@ -160,6 +160,7 @@ class Sessions(RuleBasedStateMachine):
         before = self._medium
         assert before is not None
         block_size = AUDIO_BLOCK if audio else BLOCK
+        blocks = ALBUM.blocks if audio else blocks
         plan = self._plan(before, blocks, block_size, before.next_writable + off, leave_open=leave_open)
         sink = open_sink(plan, Cancel(), ProgressWriter(Path(self._home.name)))
         try:
@@ -180,7 +181,8 @@ class Sessions(RuleBasedStateMachine):
         folder = str(self._drive.folder.path)
         sink = {"type": "emulated", "folder": folder, "medium": medium.id, "rate": None, "underrun_free": True}
         size, label = blocks * block_size, f"burn {self._burns}"
-        return Plan("", size, block_size, "", label, False, 0, 1, sink, start, leave_open)  # noqa: FBT003
+        programme = ALBUM.canonical if block_size == AUDIO_BLOCK else ""
+        return Plan("", size, block_size, "", label, False, 0, 1, sink, start, leave_open, programme)  # noqa: FBT003
 
     @precondition(lambda self: self._medium is not None)
     @rule(full=st.booleans())

@@ -22,8 +22,8 @@ from jobs.mastering.recorder import BurnOrder
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which WriteProgress comes again, whatever happens; at least twice a second is promised.
-_PULSE = 0.4
+#: Seconds after which WriteProgress comes again at the next look; at least twice a second is promised.
+_PULSE = 0.2
 
 
 class Ear:
@@ -84,6 +84,11 @@ class Narrator:
         """Say that the recorder prepares."""
         self.ear.notify(PreparingBurn(self.estimates.preparing))
         self._enter(Action.PREPARING)
+
+    def expect(self, estimates: Estimates) -> None:
+        """Learn what is to be expected, and tell."""
+        self.estimates = estimates
+        self._tell()
 
     def hear(self, facts: Mapping[str, Any]) -> None:
         """Tell what the burner says of its progress."""

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class BurnProcess:
         if cancelled:
             raise BurnCancelled(_TOO_SOON)
         prepared = work.result()
-        narrator.estimates = replace(narrator.estimates, closing=prepared.closing_seconds, rate=prepared.rate)
+        narrator.expect(Estimates(self._preparing_seconds, prepared.closing_seconds, prepared.rate))
         return prepared
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -253,7 +254,11 @@ class EmulatedDrive:
         if status in _USED:
             from workers.recorders.emulated_used import use  # noqa: PLC0415  (a layout takes long to import)
 
-            use(folder, medium, status, image)
+            try:
+                use(folder, medium, status, image)
+            except BaseException:
+                shutil.rmtree(folder.path)
+                raise
 
     def _put_back(self, state: State) -> None:
         if state.medium is None:

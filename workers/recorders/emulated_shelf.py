@@ -31,8 +31,9 @@ def leave_for_shelf(folder: MediumFolder, shelf: Path, label: str) -> tuple[Leav
     files = {folder.path / _SIDE: ".json", folder.path / WRITES: ".writes.jsonl"}
     if medium.written:
         files[folder.data] = disc
-    if medium.has_audio and medium.sessions:
-        files[_write_cue(folder, medium, f"{stem}.bin")] = ".cue"
+    told = _programme(medium)
+    if told is not None:
+        files[_write_cue(folder, told, f"{stem}.bin")] = ".cue"
     moves = [(str(file), str(shelf / f"{stem}{suffix}")) for file, suffix in files.items()]
     return Leaving(medium.id, moves), shelf / f"{stem}{disc}" if folder.data in files else None
 
@@ -54,12 +55,18 @@ def _toc(medium: Medium) -> Iterator[dict[str, object]]:
             yield {"session": session.number, "kind": kind, "start": session.first + start}
 
 
-def _write_cue(folder: MediumFolder, medium: Medium, name: str) -> Path:
+def _programme(medium: Medium) -> Programme | None:
+    """Return what an audio disc that was closed tells of itself."""
+    told = next((session.programme for session in medium.sessions if session.programme), "")
+    return Programme.read(told) if told else None
+
+
+def _write_cue(folder: MediumFolder, programme: Programme, name: str) -> Path:
     """Write the cue sheet of an audio disc; its bytes are ISO-8859-1, as CD-TEXT is."""
     from jobs.mastering.redbook_sheets import cue_sheet  # noqa: PLC0415  (audio alone needs it)
 
     path = folder.path / _CUE
-    path.write_bytes(cue_sheet(Programme.read(medium.sessions[0].programme), name).encode("iso-8859-1"))
+    path.write_bytes(cue_sheet(programme, name).encode("iso-8859-1"))
     return path
 
 
