@@ -39,7 +39,7 @@ from tests.builders import (
     settle,
 )
 from workers import attempt as attempt_story
-from workers import caretaker, recovery, requests
+from workers import caretaker, proof, recovery, requests
 from workers.attempt import run_attempt
 from workers.binding import Binding
 from workers.dispatcher import Dispatcher
@@ -210,6 +210,28 @@ def test_a_written_disc_stays_in_the_tray_until_it_is_judged(worker: Worker, mon
     fails_once(monkeypatch, recovery, "verify", OSError(5, "Input/output error"))
 
     burn(worker, attempt)
+    worker.binding._tend(caretaker.round_trip)
+
+    assert attempt_row(worker.database, attempt).outcome is Outcome.GOOD
+    assert (len(worker.shelf("accept")), worker.shelf("reject")) == (1, [])
+
+
+def test_a_disc_that_its_drive_can_not_tell_waits_in_the_tray_for_its_verdict(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = worker.promise()
+
+    def verify_blindly(*arguments: object) -> Verdict:
+        worker.drive.add_fault("info-error")
+        return proof.verify(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attempt_story, "verify", verify_blindly)
+    burn(worker, attempt)
+    worker.binding._tend(caretaker.round_trip)
+    assert attempt_row(worker.database, attempt).outcome is None
+    assert recorder_row(worker.database, "r1").condition is Condition.ATTENTION
+
+    worker.drive.clear_faults()
     worker.binding._tend(caretaker.round_trip)
 
     assert attempt_row(worker.database, attempt).outcome is Outcome.GOOD

@@ -367,7 +367,11 @@ def test_a_drive_is_held_for_its_holder_alone(tmp_path: Path) -> None:
     device.recorder.blank(Ear())
     device.recorder.eject()
     hold.close()
+    again = device.recorder.hold()
     hold.close()
+    with pytest.raises(RecorderBusy):
+        other.hold()
+    again.close()
     other.hold().close()
 
 

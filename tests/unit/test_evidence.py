@@ -17,6 +17,8 @@ from jobs.errors import (
     SourceChanged,
     WriteFailed,
 )
+from jobs.mastering.programme import Programme
+from tests.burns import ALBUM
 from workers.evidence import (
     EVIDENCE,
     PLAN,
@@ -46,6 +48,25 @@ def test_a_plan_keeps_names_that_are_no_text(tmp_path: Path) -> None:
     odd = replace(PLANNED, image="/caf\udce9")
 
     assert read_plan(write_plan(tmp_path, odd)) == odd
+
+
+def test_a_plan_keeps_what_audio_and_sessions_need(tmp_path: Path) -> None:
+    audio = replace(PLANNED, start=12_400, leave_open=True, programme=ALBUM.canonical, guard_underrun=False)
+
+    found = read_plan(write_plan(tmp_path, audio))
+
+    assert found == audio
+    assert Programme.read(found.programme) == ALBUM
+
+
+def test_a_plan_of_an_earlier_version_is_one_of_data(tmp_path: Path) -> None:
+    path = write_plan(tmp_path, PLANNED)
+    facts = json.loads(path.read_text())
+    for new in ("start", "leave_open", "programme", "guard_underrun"):
+        del facts[new]
+    path.write_text(json.dumps(facts))
+
+    assert read_plan(path) == PLANNED
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"image": "/image"}'])
@@ -160,7 +181,8 @@ def test_a_tail_reads_each_line_once_and_only_when_it_is_whole(tmp_path: Path) -
 
     writer = ProgressWriter(tmp_path)
     writer.phase("writing")
-    assert list(tail.read()) == [{"phase": "writing"}]
+    writer.blocks(32, 1.5, 0.25)
+    assert list(tail.read()) == [{"phase": "writing"}, {"done": 32, "speed_x": 1.5, "buffer": 0.25}]
 
     with (tmp_path / "progress.jsonl").open("a") as torn:
         torn.write('{"done": 1')

@@ -160,8 +160,10 @@ class EmulatedDrive:
         self.tray()
         if self._hold.is_held:
             raise RecorderBusy("the emulated drive is held already")
-        self._hold.acquire()
-        return self._hold
+        hold = FileLock(self.folder.drive_lock)
+        hold.acquire()
+        self._hold = hold
+        return hold
 
     def readable(self) -> Medium:
         """Return the medium in the tray, for reading.

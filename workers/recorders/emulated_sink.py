@@ -110,7 +110,7 @@ class EmulatedSink:
         plan = self._plan
         return begun(
             self._medium.load(),
-            Wanted(plan.start, plan.blocks, plan.block_size, plan.label, plan.leave_open, plan.programme),
+            Wanted(plan.start, plan.blocks, plan.block_size, plan.label, plan.programme),
         )
 
     def _log_end(self, *, cut: bool) -> None:

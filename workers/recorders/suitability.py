@@ -14,7 +14,6 @@ class Wanted:
     blocks: int
     block_size: int
     label: str
-    leave_open: bool = False
     programme: str = ""
 
 
