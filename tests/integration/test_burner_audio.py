@@ -19,6 +19,9 @@ from jobs.errors import (
     RecorderUnsuitable,
     WriteFailed,
 )
+from jobs.mastering.audio_verification import compare_audio
+from jobs.mastering.image import take_checksums
+from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumKind, MediumStatus
 from jobs.mastering.programme import Programme, Track
 from jobs.mastering.recorder import Bin
@@ -88,6 +91,20 @@ def test_samples_come_as_late_as_the_drives_offset_says(tmp_path: Path, album: C
     path = device.loader.unload(Bin.ACCEPT, "disc")
     assert path is not None
     assert sha256_of(path) == album.sha256
+
+
+@pytest.mark.parametrize(("fault", "equal"), [("", True), ("&fault=flip@450", False)])
+@pytest.mark.parametrize("offset", [0, 30, -700])
+def test_a_verification_finds_the_offset_and_any_other_change(
+    tmp_path: Path, album: Content, offset: int, fault: str, *, equal: bool
+) -> None:
+    device = a_drive(tmp_path / "drive", f"?offset={offset:+d}{fault}", MediumKind.CD_R)
+    take_checksums(album.image).save(album.folder / "checksums.bin")
+    device.recorder.record(album.order(), Ear(), allow)
+
+    found = compare_audio(lambda: device.recorder.read_back(album.image.size), StoredMaster(album.folder), Ear())
+
+    assert found.equal == equal
 
 
 def test_an_offset_is_none_of_datas_business(tmp_path: Path) -> None:
