@@ -2,19 +2,24 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 from jobs.errors import InvalidImage
-from jobs.manifest import Manifest
-from jobs.mastering.image import ExtentMap, ImageReader, Source
-from jobs.mastering.inspection_iso import Descriptor, Faults, Found, Tree, descriptors
+from jobs.manifest import Entry, Manifest
+from jobs.mastering.boot import BootImage
+from jobs.mastering.image import Extent, ExtentMap, ImageReader, Source
+from jobs.mastering.inspection_boot import check_boot
+from jobs.mastering.inspection_iso import Descriptor, Faults, Found, Tree, best_tree, descriptors
+from jobs.mastering.inspection_pycdlib import MOST_ENTRIES, Disc, ask_pycdlib
 from jobs.mastering.inspection_records import BLOCK, Read
 from jobs.mastering.inspection_udf import UdfTree, has_udf
 from jobs.mastering.joliet_names import Node, plan
+from jobs.mastering.previous_session import PreviousSession, merged
 
 #: Faults named in one message.
 _MOST_FAULTS = 20
@@ -50,32 +55,49 @@ class IsoEntry:
         return self.parts[0][1] if self.parts else 0
 
 
-def inspect(image: ExtentMap, manifest: Manifest) -> None:
+def inspect(
+    image: ExtentMap,
+    manifest: Manifest,
+    *,
+    superseded: Sequence[Entry] = (),
+    boot: Sequence[BootImage] = (),
+    previous: PreviousSession | None = None,
+) -> None:
     """Read every tree of an image and compare it with the manifest: names, kinds, sizes, times and places.
 
-    Contents are not read: digests are compared when the image passes through.
+    What else was laid out is told like to `layout`, and compared too: boot images with the catalogue, and with a
+    `previous` session its files, which the image must show where they lie on the disc. Contents are not read:
+    digests are compared when the image passes through.
 
     Raises:
         InvalidImage: the image is not what the manifest says; the message names the faults.
     """
     faults = Faults(strict=True)
+    start = previous.start * BLOCK if previous is not None else 0
     _check_extents(image, faults)
-    _check_sources(image, manifest, faults)
+    places = _check_sources(image, _wanted(manifest, boot, superseded), faults)
+    entries, earlier = merged(manifest.entries, previous)
     metadata = replace(image, extents=tuple(extent for extent in image.extents if extent.source is None))
     with ImageReader(metadata) as reader:
-        volume = descriptors(reader.read, faults)
+        disc = Disc(reader, start)
+        volume = descriptors(disc.read_session, faults)
         if any(descriptor.blocks != image.blocks for descriptor in volume):
             faults.add(f"the volume does not have the image's {image.blocks} blocks")
-        trees: list[Tree | UdfTree] = [Tree(one, reader.read, image.size, faults) for one in volume]
+        trees: list[Tree | UdfTree] = [Tree(one, disc.read, start + image.size, faults) for one in volume]
         if [tree.name for tree in trees] != ["Rock Ridge", "Joliet"]:
             faults.add("the image does not have a tree with Rock Ridge and one of Joliet")
-        udf = has_udf(reader.read)
-        if udf:
-            trees.append(UdfTree(reader.read, image.blocks, faults))
-        root = plan(manifest.entries, udf=udf)
-        places = {extent.place: extent.offset for extent in image.extents if extent.source is not None}
+        udf = has_udf(disc.read_session)
+        if udf and previous is not None:
+            faults.add("a session that follows another has UDF, which would hide the files of that one")
+        elif udf:
+            trees.append(UdfTree(disc.read_session, image.blocks, faults))
+        root = plan(entries, udf=udf, earlier=earlier)
+        wanted = _places(places, start)
         for tree in trees:
-            _compare(tree, dict(_paths(root, tree.name)), places, faults)
+            _compare(tree, dict(_paths(root, tree.name)), wanted, faults)
+        check_boot(disc.read_session, boot, _boot_places(boot, places, start), faults)
+        if len(entries) <= MOST_ENTRIES and not faults:
+            ask_pycdlib(disc, start + image.size, root, faults)
     if faults:
         raise InvalidImage(_listed(faults))
 
@@ -89,17 +111,44 @@ def _check_extents(image: ExtentMap, faults: Faults) -> None:
         faults.add("the extents do not fit the image")
 
 
-def _check_sources(image: ExtentMap, manifest: Manifest, faults: Faults) -> None:
-    """Compare which file each place is read from."""
-    found = {extent.place: extent for extent in image.extents if extent.source is not None}
-    for entry in manifest.entries:
-        if entry.folder:
-            continue
-        extent = found.pop(entry.path, None)
+def _wanted(manifest: Manifest, boot: Sequence[BootImage], superseded: Sequence[Entry]) -> list[tuple[str, Entry]]:
+    """Say what must be read for which place; files come last, as they lie behind what no tree shows."""
+    return [
+        *(("(boot image)", image.content) for image in boot if image.hidden),
+        *((f"(superseded) {entry.path}", entry) for entry in superseded),
+        *((entry.path, entry) for entry in manifest.entries if not entry.folder),
+    ]
+
+
+def _check_sources(image: ExtentMap, wanted: Sequence[tuple[str, Entry]], faults: Faults) -> list[tuple[str, int]]:
+    """Compare which file each place is read from; return where each that is wanted lies, in bytes of the image."""
+    found: defaultdict[str, list[Extent]] = defaultdict(list)
+    for extent in image.extents:
+        if extent.source is not None:
+            found[extent.place].append(extent)
+    places: list[tuple[str, int]] = []
+    for place, entry in wanted:
         source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-        if extent is None or extent.source != source or extent.length != entry.size:
-            faults.add(f"{entry.path} is not read from the staged file")
-    faults.extend(f"{place} is read, but not in the manifest" for place in found)
+        there = found[place]
+        right = [extent for extent in there if extent.source == source and extent.length == entry.size]
+        if not right:
+            faults.add(f"{place} is not read from the staged file")
+        taken = (right or there)[:1]
+        found[place] = [extent for extent in there if extent not in taken]
+        places.append((place, taken[0].offset if taken else -1))
+    faults.extend(f"{place} is read, but not in the manifest" for place, left in found.items() for _ in left)
+    return places
+
+
+def _places(places: Sequence[tuple[str, int]], start: int) -> dict[str, int]:
+    """Say where files lie on the disc; what no tree shows gives way to files whose path reads the same."""
+    return {place: start + offset for place, offset in places}
+
+
+def _boot_places(boot: Sequence[BootImage], places: Sequence[tuple[str, int]], start: int) -> list[int]:
+    shown = _places(places, start)
+    hidden = iter([start + offset for place, offset in places if place == "(boot image)"])
+    return [next(hidden) if image.hidden else shown.get(image.content.path, -1) for image in boot]
 
 
 def _paths(root: Node, tree: str) -> Iterator[tuple[str, Node]]:
@@ -134,9 +183,15 @@ def _difference(found: Found, node: Node, places: Mapping[str, int]) -> str:
         return f"the time {found.seconds} instead of {node.seconds}"
     if found.size != node.size:
         return f"{found.size} bytes instead of {node.size}"
-    if node.size and _joined(found.parts) != ((places.get(node.path), node.size),):
+    if node.size and _joined(found.parts) != _expected(node, places):
         return "its content at another place"
     return ""
+
+
+def _expected(node: Node, places: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
+    if node.parts is None:
+        return ((places.get(node.path, -1), node.size),)
+    return _joined((block * BLOCK, size) for block, size in node.parts)
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
@@ -163,7 +218,8 @@ def inspect_iso(path: Path) -> IsoSummary:
     """
     with _opened(path) as (read, size):
         volume = _volume(read, size)
-        sizes = [found.size for found in _best(volume, read, size).entries() if not found.folder]
+        tree = best_tree(volume, read, size, Faults(strict=False))
+        sizes = [found.size for found in tree.entries() if not found.folder]
     return IsoSummary(volume[0].volume_id, size // BLOCK, len(sizes), sum(sizes))
 
 
@@ -174,7 +230,7 @@ def iso_entries(path: Path) -> Iterator[IsoEntry]:
         InvalidImage: it is no image, or a folder can't be read.
     """
     with _opened(path) as (read, size):
-        for found in _best(_volume(read, size), read, size).entries():
+        for found in best_tree(_volume(read, size), read, size, Faults(strict=False)).entries():
             if not found.folder:
                 yield IsoEntry(found.path, found.size, found.seconds, _joined(found.parts))
 
@@ -186,12 +242,6 @@ def _volume(read: Read, size: int) -> list[Descriptor]:
     if volume[0].blocks * BLOCK > size:
         raise InvalidImage(f"cut short: its volume has {volume[0].blocks} blocks, the file {size // BLOCK}")
     return volume
-
-
-def _best(volume: list[Descriptor], read: Read, size: int) -> Tree:
-    trees = [Tree(descriptor, read, size, Faults(strict=False)) for descriptor in volume]
-    joliet = next((tree for tree in trees if tree.name == "Joliet"), trees[0])
-    return trees[0] if trees[0].rock_ridge else joliet
 
 
 @contextmanager

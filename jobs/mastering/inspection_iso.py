@@ -2,7 +2,7 @@
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -210,8 +210,9 @@ class Tree:
 
     def _read_folder(self, folder: _Folder) -> Iterator[tuple[Found, Record]]:
         try:
-            rows = list(records(self._read(folder.block * BLOCK, folder.size)))
+            rows: Iterable[Record] = records(self._read(folder.block * BLOCK, folder.size))
             if self._faults.strict:
+                rows = list(rows)
                 self._check_folder(folder, rows)
             parts: list[tuple[int, int]] = []
             for record in rows:
@@ -239,6 +240,8 @@ class Tree:
         if record.folder:
             yield Found(path, folder=True, size=0, seconds=seconds), record
             return
+        if record.interleaved:
+            self._faults.add_grave(f"{self.name}: {path} is interleaved")
         kept = tuple(part for part in parts if part[1])
         for position, size in kept:
             if position + size > self._size:
@@ -281,6 +284,16 @@ class Tree:
             expected = b"".join(_pointer(folder, form) for folder in self._folders)
             if self._read(block * BLOCK, self._descriptor.table_size) != expected:
                 self._faults.add(f"{self.name}: the path table at block {block} does not agree with the folders")
+
+
+def best_tree(volume: Sequence[Descriptor], read: Read, size: int, faults: Faults) -> Tree:
+    """Return the tree that shows most of a volume: Rock Ridge's, else Joliet's, else that of ISO 9660.
+
+    `size` is in bytes: where what `read` reads ends.
+    """
+    trees = [Tree(descriptor, read, size, faults) for descriptor in volume]
+    joliet = next((tree for tree in trees if tree.name == "Joliet"), trees[0])
+    return trees[0] if trees[0].rock_ridge else joliet
 
 
 def _safe(name: str) -> str:

@@ -50,6 +50,7 @@ class Record:
     seconds: int
     flags: int
     plain: bool  #: no extended attributes, no interleaving, first volume of the set
+    interleaved: bool  #: with gaps between its units
     halves_agree: bool
     fields: bytes  #: the system use area
 
@@ -91,6 +92,7 @@ def _record(data: bytes) -> Record:
         size=size,
         seconds=seconds_of(date),
         flags=flags,
+        interleaved=bool(unit or gap),
         plain=not (attributes or unit or gap) and volume == b"\x01\0",
         halves_agree=block_be == block.to_bytes(4, "big")
         and size_be == size.to_bytes(4, "big")

@@ -1,27 +1,26 @@
 """The master of a data disc: ISO 9660 with Rock Ridge, Joliet and UDF as an extent map; nothing is read or written."""
 
-import gc
 import hashlib
 import json
 import re
-import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from jobs.errors import BadName, DiscError, DiscFull, InvalidImage
+from jobs.errors import BadName, BootNeedsBlankDisc, DiscError, DiscFull, Faults, InvalidImage, OrderError
 from jobs.manifest import Entry, Manifest
+from jobs.mastering.boot import BootImage, boot_faults
 from jobs.mastering.image import Extent, ExtentMap, Source
 from jobs.mastering.joliet_names import name_faults, plan, second
-from jobs.mastering.joliet_volume import Labels, Volume
+from jobs.mastering.joliet_volume import Labels, Shape, Volume
 from jobs.mastering.medium import BLOCK, Family
+from jobs.mastering.previous_session import PreviousSession, merged
 
 __all__ = ["LAYOUT_VERSION", "LayoutOptions", "default_volume_id", "layout", "name_faults"]
 
 #: Raised whenever the same manifest and options would give other bytes than before: cached maps go stale.
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 #: Bytes of the largest file that has one record only, which every reader of ISO 9660 handles.
 _LARGEST_SIMPLE_FILE = 0xFFFFFFFF
 #: Bytes of the largest disc there is, BD-R XL with four layers; beyond twice of it UDF would need another form.
@@ -40,18 +39,21 @@ _MOST_FAULTS = 20
 class LayoutOptions:
     """What besides the manifest decides an image's bytes.
 
-    `udf` adds UDF 1.02 or leaves it out; None adds it for a file above 4 GiB - 1 byte, and for BD.
+    `udf` adds UDF 1.02 or leaves it out; None adds it for a file above 4 GiB - 1 byte, and for BD, but not to a
+    disc that has sessions already. Of the `boot` images the first is the default.
     """
 
     family: Family
     volume_id: str
     udf: bool | None = None
+    boot: tuple[BootImage, ...] = ()
 
     @property
     def canonical(self) -> str:
         """The options and the layout's version as canonical JSON, for the keys of caches."""
         value = {"family": self.family, "layout": LAYOUT_VERSION, "udf": self.udf, "volume_id": self.volume_id}
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        boot = {"boot": [image.canonical for image in self.boot]} if self.boot else {}
+        return json.dumps(value | boot, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     def bridges(self, entries: Iterable[Entry]) -> bool:
         """Say whether an image of these entries gets UDF."""
@@ -60,8 +62,18 @@ class LayoutOptions:
         return self.family is Family.BD or any(entry.size > _LARGEST_SIMPLE_FILE for entry in entries)
 
 
-def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
-    """Lay a manifest out: the same bytes for the same content and options, wherever, whenever and however often.
+def layout(
+    manifest: Manifest,
+    options: LayoutOptions,
+    *,
+    superseded: Sequence[Entry] = (),
+    previous: PreviousSession | None = None,
+) -> ExtentMap:
+    """Lay a manifest out: the same bytes for the same arguments, wherever, whenever and however often.
+
+    `superseded` are files whose bytes stay in the image, though no tree names them. With a `previous` session the
+    image is the one that follows it on its disc, and shows its files too: metadata has the blocks of the disc, the
+    extents count from the start of the image.
 
     The volume's size counts the padding, so that `isosize` and the image agree. Deep folders stay where they are:
     ECMA-119 ends at eight levels, but no reader of today does, and moved ones (RR_MOVED) show up as a stray folder.
@@ -70,26 +82,47 @@ def layout(manifest: Manifest, options: LayoutOptions) -> ExtentMap:
         InvalidImage: nothing is staged.
         DiscFull: no disc of any kind could hold it.
         BadName: an entry's name or place is not possible on a disc; see `name_faults`.
+        Faults: the boot images have some; see `boot_faults`.
+        BootNeedsBlankDisc: boot images are to go behind a previous session.
+        OrderError: UDF is asked for behind a previous session.
+        AlreadyStaged: a file would take the place of an earlier session's folder, or the other way round.
     """
-    _refuse_impossible(manifest)
-    udf = options.bridges(manifest.entries)
-    with _one_at_a_time():
-        root = plan(manifest.entries, udf=udf)
-        volume = Volume(root, _labels(manifest, options), udf=udf)
-        blocks = _padded(volume.place(), options.family)
-        extents = [*_merge(volume.metadata(blocks)), *_files(manifest, volume, blocks)]
-        volume.release()
-    image = ExtentMap(BLOCK, blocks, tuple(sorted(extents, key=lambda extent: extent.offset)))
+    _refuse_impossible(manifest, options, superseded, previous)
+    udf = options.bridges(manifest.entries) if previous is None else False
+    entries, earlier = merged(manifest.entries, previous)
+    _refuse_names(entries)
+    root = plan(entries, udf=udf, earlier=earlier)
+    start = previous.start if previous is not None else 0
+    volume = Volume(root, _labels(manifest, options, udf=udf), Shape(udf, options.boot, start))
+    contents = _Contents(volume, options.boot, superseded)
+    blocks = _padded(contents.end - start, options.family)
+    pieces = sorted(volume.metadata(blocks, contents.boot_blocks))
+    extents = [*_merge(pieces), *contents.extents(start + blocks)]
+    image = ExtentMap(BLOCK, blocks, tuple(_from_start(extents, start * BLOCK)))
     _check(image)
     return image
 
 
-def _refuse_impossible(manifest: Manifest) -> None:
+def _refuse_impossible(
+    manifest: Manifest, options: LayoutOptions, superseded: Sequence[Entry], previous: PreviousSession | None
+) -> None:
     if not manifest.entries:
         raise InvalidImage("nothing is staged")
-    if manifest.bytes > _LARGEST_DISC:
-        raise DiscFull(f"{manifest.bytes} bytes are more than any disc holds ({_LARGEST_DISC})")
-    faults = name_faults(manifest.entries)
+    hidden = (image.content for image in options.boot if image.hidden)
+    total = manifest.bytes + sum(entry.size for entry in (*superseded, *hidden))
+    if total > _LARGEST_DISC:
+        raise DiscFull(f"{total} bytes are more than any disc holds ({_LARGEST_DISC})")
+    if previous is not None and options.boot:
+        raise BootNeedsBlankDisc("a disc that has sessions can't be made bootable; use a blank one, or no boot image")
+    if previous is not None and options.udf:
+        raise OrderError("UDF can't show what earlier sessions hold; leave it out, or use a blank disc")
+    faults = boot_faults(options.boot, manifest.entries)
+    if faults:
+        raise Faults("the boot images can't be used", faults)
+
+
+def _refuse_names(entries: Sequence[Entry]) -> None:
+    faults = name_faults(entries)
     if faults:
         more = [f"and {len(faults) - _MOST_FAULTS} more"] if len(faults) > _MOST_FAULTS else []
         raise BadName("; ".join(faults[:_MOST_FAULTS] + more))
@@ -105,35 +138,16 @@ def default_volume_id(title: str) -> str:
     return re.sub("[^A-Z0-9]+", "_", plain)[:_LONGEST_ID].strip("_") or "DISC"
 
 
-_LOCK = threading.Lock()
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Keep the garbage collector away: it would walk a million records again and again, for half the time.
-
-    It is switched for the whole process, so layouts of several threads take turns; none is faster beside another.
-    """
-    with _LOCK:
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            yield
-        finally:
-            if collects:
-                gc.enable()
-
-
 _NOT_IN_JOLIET = re.compile("[\x00-\x1f\x7f\ud800-\udfff\U00010000-\U0010ffff]")
 
 
-def _labels(manifest: Manifest, options: LayoutOptions) -> Labels:
+def _labels(manifest: Manifest, options: LayoutOptions, *, udf: bool) -> Labels:
     wide = _NOT_IN_JOLIET.sub("_", options.volume_id or default_volume_id(""))
     return Labels(
         iso=re.sub("[^A-Z0-9_]", "_", wide.upper())[:_LONGEST_ID],
         joliet=wide[:_LONGEST_JOLIET_ID],
         udf=wide,
-        set_id=_content_id(manifest),
+        set_id=_content_id(manifest) if udf else "",
     )
 
 
@@ -152,13 +166,47 @@ def _padded(end: int, family: Family) -> int:
     return -(-blocks // family.rounding) * family.rounding
 
 
-def _files(manifest: Manifest, volume: Volume, blocks: int) -> Iterator[Extent]:
-    """Say where each file lies. Empty ones lie at the image's end: they are guarded, and in nobody's way."""
-    for entry in manifest.entries:
-        if not entry.folder:
-            offset = volume.position_of(entry.path) if entry.size else blocks * BLOCK
+class _Contents:
+    """Gives what is read from files its place, behind the metadata.
+
+    What no tree shows comes first: 7-Zip takes what follows the last file of a UDF volume for a damaged header.
+    """
+
+    def __init__(self, volume: Volume, boot: Sequence[BootImage], superseded: Sequence[Entry]) -> None:
+        self._placed: list[tuple[int, Entry, str]] = []
+        self._empty: list[tuple[Entry, str]] = []
+        self.end = volume.first_content  #: the block behind the last content
+        booting = {image.content.path: 0 for image in boot}
+        hidden = [self._place(image.content, "(boot image)") if image.hidden else 0 for image in boot]
+        for entry in superseded:
+            self._place(entry, f"(superseded) {entry.path}")
+        for node in volume.files:
+            if node.parts is None and node.entry is not None:
+                node.block = self._place(node.entry, node.path)
+                if node.path in booting:
+                    booting[node.path] = node.block
+        self.boot_blocks = [block or booting[image.content.path] for image, block in zip(boot, hidden, strict=True)]
+
+    def _place(self, entry: Entry, place: str) -> int:
+        if not entry.size:
+            self._empty.append((entry, place))
+            return 0
+        block = self.end
+        self._placed.append((block, entry, place))
+        self.end += -(-entry.size // BLOCK)
+        return block
+
+    def extents(self, end: int) -> Iterator[Extent]:
+        """Say where each file lies. Empty ones lie at the image's end: they are guarded, and in nobody's way."""
+        for block, entry, place in (*self._placed, *((end, entry, place) for entry, place in self._empty)):
             source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-            yield Extent(offset, entry.size, source, place=entry.path)
+            yield Extent(block * BLOCK, entry.size, source, place=place)
+
+
+def _from_start(extents: Sequence[Extent], start: int) -> list[Extent]:
+    """Sort extents, and count their bytes from the start of the session."""
+    moved = [replace(extent, offset=extent.offset - start) for extent in extents] if start else extents
+    return sorted(moved, key=lambda extent: extent.offset)
 
 
 def _merge(pieces: Iterable[tuple[int, bytes]]) -> Iterator[Extent]:

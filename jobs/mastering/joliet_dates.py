@@ -1,52 +1,39 @@
-"""Dates as ISO 9660, Rock Ridge and UDF write them, in UTC; pycdlib would take the clock and the time zone."""
+"""Dates as ISO 9660, Rock Ridge and UDF write them, in UTC: neither the clock nor the time zone has a say."""
 
+import struct
 import time
+from collections.abc import Callable
 
-from pycdlib.dates import DirectoryRecordDate, VolumeDescriptorDate
-from pycdlib.dr import DirectoryRecord
-from pycdlib.udf import UDFTimestamp
+#: A volume descriptor's date that says: never.
+NEVER = b"0" * 16 + b"\0"
+_STAMP = struct.Struct("<HHBBBBBBBB")
+#: Type 1, local time, with an offset of zero minutes (ECMA-167, 1/7.3).
+_LOCAL_TIME = 1 << 12
 
 
-class Dates:
-    """Makes each date once, however many entries share it. Arguments are seconds since 1970."""
+class Made(dict[int, bytes]):
+    """Keeps what was made of each second since 1970, however many entries share it."""
 
-    def __init__(self) -> None:
-        self._records: dict[int, DirectoryRecordDate] = {}
-        self._stamps: dict[int, UDFTimestamp] = {}
+    def __init__(self, make: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._make = make
 
-    def set(self, record: DirectoryRecord, seconds: int) -> None:
-        """Date a directory record, and its Rock Ridge entry if it has one."""
-        date = self._record(seconds)
-        record.date = date
-        if record.rock_ridge is None:
-            return
-        for entries in (record.rock_ridge.dr_entries, record.rock_ridge.ce_entries):
-            if entries is not None and entries.tf_record is not None:
-                times = entries.tf_record
-                times.access_time = times.modification_time = times.attribute_change_time = date
+    def __missing__(self, seconds: int) -> bytes:
+        made = self[seconds] = self._make(seconds)
+        return made
 
-    def _record(self, seconds: int) -> DirectoryRecordDate:
-        date = self._records.get(seconds)
-        if date is None:
-            at = time.gmtime(seconds)
-            date = DirectoryRecordDate.from_fields(at.tm_year - 1900, *at[1:6], 0)
-            self._records[seconds] = date
-        return date
 
-    def stamp(self, seconds: int) -> UDFTimestamp:
-        """Return the date of a UDF descriptor."""
-        stamp = self._stamps.get(seconds)
-        if stamp is None:
-            stamp = UDFTimestamp()
-            stamp.new(0)
-            stamp.tz = 0
-            stamp.year, stamp.month, stamp.day, stamp.hour, stamp.minute, stamp.second = time.gmtime(seconds)[:6]
-            self._stamps[seconds] = stamp
-        return stamp
+def record_date(seconds: int) -> bytes:
+    """Write the date of a directory record: seven bytes, years since 1900 (ECMA-119, 9.1.5)."""
+    year, *rest = time.gmtime(seconds)[:6]
+    return bytes((year - 1900, *rest, 0))
 
-    @staticmethod
-    def volume(seconds: int) -> VolumeDescriptorDate:
-        """Return the date of a volume descriptor: digits down to hundredths, then the zone."""
-        date = VolumeDescriptorDate()
-        date.parse(time.strftime("%Y%m%d%H%M%S00", time.gmtime(seconds)).encode() + b"\0")
-        return date
+
+def volume_date(seconds: int) -> bytes:
+    """Write the date of a volume descriptor: digits down to hundredths, then the zone (ECMA-119, 8.4.26.1)."""
+    return time.strftime("%Y%m%d%H%M%S00", time.gmtime(seconds)).encode() + b"\0"
+
+
+def stamp(seconds: int) -> bytes:
+    """Write the date of a UDF descriptor (ECMA-167, 1/7.3)."""
+    return _STAMP.pack(_LOCAL_TIME, *time.gmtime(seconds)[:6], 0, 0, 0)

@@ -1,34 +1,22 @@
-"""The metadata of a data disc, made by pycdlib in memory: records, path tables, descriptors, and where all lies.
+"""The metadata of a data disc: descriptors, path tables and trees, and where all lies."""
 
-pycdlib makes the records, assigns the places and writes the bytes. Which record follows which in a folder, and
-every date, are set here: pycdlib's own way of adding takes quadratic time, the clock and the time zone. Nothing
-of pycdlib is patched, so other users of it in the same process notice nothing.
-"""
-
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, cast
 
-from pycdlib import PyCdlib
-from pycdlib.dr import DirectoryRecord
-from pycdlib.headervd import PrimaryOrSupplementaryVD
-from pycdlib.inode import Inode
-from pycdlib.path_table_record import PathTableRecord
-from pycdlib.rockridge import RockRidgeContinuationBlock
-
-from jobs.mastering.joliet_dates import Dates
-from jobs.mastering.joliet_names import Node, iso_order
-from jobs.mastering.joliet_udf import Bridge
+from jobs.mastering.boot import BootImage, boot_catalogue, boot_record
+from jobs.mastering.joliet_dates import NEVER, volume_date
+from jobs.mastering.joliet_names import Node
+from jobs.mastering.joliet_records import JolietForm, RockRidgeForm, both
+from jobs.mastering.joliet_tree import Tree
+from jobs.mastering.joliet_udf import FIRST_BLOCK, Bridge
 from jobs.mastering.medium import BLOCK
 
-_FILE_MODE = 0o100444
-_FOLDER_MODE = 0o040555
-#: The most bytes of a file that one directory record can hold: whole blocks below 4 GiB.
-_LARGEST_PART = 0xFFFFF800
-#: Flag of a directory record that another part of the same file follows (ECMA-119, 9.1.6).
-_MORE_PARTS = 0x80
-#: Blocks of a volume until their number is known; pycdlib refuses to place anything beyond.
-_ANY_SIZE = 0xFFFFFFFF
+#: Where volume descriptors start, in blocks from the start of a session (ECMA-119, 6.2.1).
+_FIRST_DESCRIPTOR = 16
+_PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
+#: UCS-2 level 3: what Joliet calls its characters in a descriptor.
+_UCS_2 = b"%/E"
+_APPLICATION = "DISCMILL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,211 +30,101 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tree:
-    """What differs between the trees of ISO 9660 and Joliet. `rock_ridge` is its version, or empty."""
+class Shape:
+    """What a volume is made of besides its tree: `start` is the block its session starts at."""
 
-    descriptor: PrimaryOrSupplementaryVD
-    rock_ridge: str
-    identifier: Callable[[Node], bytes]
-    order: Callable[[Node], tuple[str, ...] | bytes]
+    udf: bool = False
+    boot: Sequence[BootImage] = ()
+    start: int = 0
 
 
-class Volume(PyCdlib):
-    """ISO 9660 with Rock Ridge, Joliet and, if asked for, UDF 1.02. Files are known by their size alone."""
+class Volume:
+    """ISO 9660 with Rock Ridge, Joliet and, if asked for, UDF 1.02. Blocks are those of the disc."""
 
-    def __init__(self, root: Node, labels: Labels, *, udf: bool) -> None:
-        super().__init__()
-        self._track_writes = False  # the environment has no say in a layout
-        self._dates = Dates()
-        self._full_blocks: list[RockRidgeContinuationBlock] = []
-        self.new(
-            interchange_level=3,
-            joliet=3,
-            rock_ridge="1.09",
-            udf="2.60" if udf else None,  # pycdlib's word for what is UDF 1.02
-            app_ident_str="DISCMILL",
-        )
-        assert self.joliet_vd is not None  # noqa: S101  (it was just asked for)
-        self._trees = (
-            _Tree(self.pvd, self.rock_ridge, lambda node: node.iso.encode("ascii"), iso_order),
-            _Tree(self.joliet_vd, "", _joliet_identifier, _joliet_identifier),
-        )
-        self._bridge = Bridge(self) if udf else None
-        self._describe(labels, root.seconds)
-        self._fill(root)
+    def __init__(self, root: Node, labels: Labels, shape: Shape) -> None:
+        self._labels, self._shape, self._root = labels, shape, root
+        self._trees = (Tree(root, RockRidgeForm()), Tree(root, JolietForm()))
+        self._bridge = Bridge(root, labels.udf, labels.set_id) if shape.udf else None
+        self._tables: list[tuple[int, int]] = []  #: of each tree, the blocks of its path tables
+        self._catalogue = 0
+        self.first_content = self._place()
 
-    def _describe(self, labels: Labels, newest: int) -> None:
-        for tree in self._trees:
-            date = self._dates.volume(newest)
-            tree.descriptor.volume_creation_date = tree.descriptor.volume_effective_date = date
-        self.pvd.volume_identifier = labels.iso.encode("ascii").ljust(32)
-        self._trees[1].descriptor.volume_identifier = labels.joliet.ljust(16).encode("utf-16-be")
+    def _place(self) -> int:
+        """Give the metadata its place; return the block behind it."""
+        block = self._shape.start + _FIRST_DESCRIPTOR + len(self._trees) + 1 + bool(self._shape.boot)
         if self._bridge is not None:
-            self._bridge.describe(labels.udf, labels.set_id, self._dates, newest)
-
-    def _fill(self, root: Node) -> None:
-        inodes = {node.path: _inode(node.size) for node in root.below() if not node.folder}
+            block = self._bridge.place(FIRST_BLOCK)
+        if self._shape.boot:
+            self._catalogue, block = block, block + 1
         for tree in self._trees:
-            self._grow(tree, root, inodes)
-        if self._bridge is not None:
-            self._bridge.grow(root, inodes, self._dates)
-        self._inodes = inodes
-
-    def _grow(self, tree: _Tree, root: Node, inodes: dict[str, Inode]) -> None:
-        record = tree.descriptor.root_directory_record()
-        for own in (record, *record.children):  # "." and ".." of the root are there from the start
-            self._dates.set(own, root.seconds)
-        pending = [(root, record)]
-        while pending:
-            folder, record = pending.pop()
-            for node in sorted(folder.children, key=tree.order):
-                if node.folder:
-                    pending.append((node, self._add_folder(tree, node, record)))
-                    self._dates.set(pending[-1][1].children[1], folder.seconds)
-                else:
-                    self._add_file(tree, node, record, inodes[node.path])
-            _set_size(record)
-
-    def _add_folder(self, tree: _Tree, node: Node, parent: DirectoryRecord) -> DirectoryRecord:
-        volume, version, identifier = tree.descriptor, tree.rock_ridge, tree.identifier(node)
-        record = DirectoryRecord()
-        record.new_dir(
-            volume, identifier, parent, 1, version, node.rock_ridge, BLOCK,
-            rr_relocated_child=False, rr_relocated=False, xa=False, file_mode=_FOLDER_MODE, date_seconds=0,
-        )  # fmt: skip
-        self._append(record, parent, node.seconds)
-        self._create_dot(volume, record, version, xa=False, file_mode=_FOLDER_MODE)
-        self._create_dotdot(volume, record, version, relocated=False, xa=False, file_mode=_FOLDER_MODE)
-        self._dates.set(record.children[0], node.seconds)
-        pointer = PathTableRecord()
-        pointer.new_dir(identifier)
-        record.set_ptr(pointer)
-        volume.add_to_ptr_size(PathTableRecord.record_length(len(identifier)))
-        return record
-
-    def _add_file(self, tree: _Tree, node: Node, parent: DirectoryRecord, inode: Inode) -> None:
-        volume, identifier = tree.descriptor, tree.identifier(node)
-        for start in range(0, node.size or 1, _LARGEST_PART):
-            length = min(node.size - start, _LARGEST_PART)
-            record = DirectoryRecord()
-            record.new_file(
-                volume, length, identifier, parent, 1, tree.rock_ridge, node.rock_ridge,
-                xa=False, file_mode=_FILE_MODE, date_seconds=0,
-            )  # fmt: skip
-            record.data_extent_offset = start // BLOCK
-            if start + length < node.size:
-                record.file_flags |= _MORE_PARTS
-            record.inode = inode
-            inode.linked_records.append((record, volume is self.pvd))
-            self._append(record, parent, node.seconds)
-
-    def _append(self, record: DirectoryRecord, parent: DirectoryRecord, seconds: int) -> None:
-        self._dates.set(record, seconds)
-        parent.children.append(record)
-        self._update_rr_ce_entry(record)
-        blocks = self.pvd.rr_ce_blocks
-        while len(blocks) > 1:  # pycdlib would search all blocks of long names for room, each time
-            self._full_blocks.append(blocks.pop(0))
-
-    def place(self) -> int:
-        """Assign every place; return the blocks up to the end of the last file."""
-        self.pvd.rr_ce_blocks[:0] = self._full_blocks
+            blocks = -(-tree.path_table_size // BLOCK)
+            self._tables.append((block, block + blocks))
+            block += 2 * blocks
         for tree in self._trees:
-            tree.descriptor.space_size = _ANY_SIZE
-        self.force_consistency()
-        rock_ridge = self.pvd.root_directory_record().children[0].rock_ridge
-        assert rock_ridge is not None  # noqa: S101
-        assert rock_ridge.dr_entries.ce_record is not None  # noqa: S101  (what the extension is called)
-        end: int = rock_ridge.dr_entries.ce_record.bl_cont_area + 1
-        return max([end, *(_end(inode) for inode in self._inodes.values() if inode.data_length)])
+            block = tree.place(block)
+        return block
 
-    def position_of(self, path: str) -> int:
-        """Return where a file's content starts, in bytes; not for empty files."""
-        return self._inodes[path].extent_location() * BLOCK
+    @property
+    def files(self) -> Iterator[Node]:
+        """Every file, in the order in which they are listed."""
+        return self._trees[0].files
 
-    def metadata(self, blocks: int) -> list[tuple[int, bytes]]:
-        """Return the metadata of an image of so many blocks, padding included, as (position, bytes) in order."""
-        for tree in self._trees:
-            tree.descriptor.space_size = blocks
+    def metadata(self, blocks: int, boot_blocks: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Write the metadata of a session of so many blocks, padding included, as (position, bytes) in any order.
+
+        `boot_blocks` says where each boot image lies; every file must have its place.
+        """
+        sectors = list(self._descriptors(blocks))
         if self._bridge is not None:
-            self._bridge.close(blocks)
-        sink = _Sink()
-        self.write_fp(cast(BinaryIO, sink))
-        descriptors = {tree.descriptor.extent_location() * BLOCK for tree in self._trees}
-        return sorted((at, _redated(data) if at in descriptors else data) for at, data in sink.pieces)
-
-    def release(self) -> None:
-        """Cut the ties between records, so that they are freed at once: no garbage collection has to find them."""
-        for inode in self._inodes.values():
-            for record, _ in inode.linked_records:
-                record.inode = None
-            inode.linked_records.clear()
-        self._inodes.clear()
-        pending = [tree.descriptor.root_directory_record() for tree in self._trees]
-        while pending:
-            children = pending.pop().children
-            pending += [record for record in children[2:] if record.isdir]
-            children.clear()
+            sectors += self._bridge.recognition()
+        for number, sector in enumerate(sectors, self._shape.start + _FIRST_DESCRIPTOR):
+            yield number * BLOCK, sector
+        if self._shape.boot:
+            yield self._catalogue * BLOCK, boot_catalogue(self._shape.boot, boot_blocks)
+        for tree, tables in zip(self._trees, self._tables, strict=True):
+            for block, order in zip(tables, ("little", "big"), strict=True):
+                yield block * BLOCK, tree.path_table(order)
+            yield from tree.contents()
         if self._bridge is not None:
-            self._bridge.release()
-        self.close()
+            yield from self._bridge.metadata(blocks)
+
+    def _descriptors(self, blocks: int) -> Iterator[bytes]:
+        yield self._descriptor(0, blocks)
+        if self._shape.boot:
+            yield boot_record(self._catalogue)
+        yield self._descriptor(1, blocks)
+        yield _head(_TERMINATOR)
+
+    def _descriptor(self, number: int, blocks: int) -> bytes:
+        """Write the primary (0) or the supplementary (1) volume descriptor (ECMA-119, 8.4 and 8.5)."""
+        tree, (little, big), wide = self._trees[number], self._tables[number], bool(number)
+        label = self._labels.joliet if wide else self._labels.iso
+        date = volume_date(self._root.seconds)
+        return b"".join((
+            _head(_SUPPLEMENTARY if wide else _PRIMARY),
+            b"\0",
+            _text("", 32, wide=wide),
+            _text(label, 32, wide=wide),
+            bytes(8),
+            both(blocks),
+            (_UCS_2 if wide else b"").ljust(32, b"\0"),
+            both(1, 2) + both(1, 2) + both(BLOCK, 2),
+            both(tree.path_table_size),
+            little.to_bytes(4, "little") + bytes(4) + big.to_bytes(4, "big") + bytes(4),
+            tree.root_record(),
+            *(_text(text, 128, wide=wide) for text in ("", "", "", _APPLICATION)),  # set, publisher, preparer
+            *(_text("", 37, wide=wide) for _ in range(3)),  # files of copyright, abstract and bibliography
+            date + date + NEVER + date,  # made, changed, expires, effective
+            b"\1",
+        ))  # fmt: skip
 
 
-def _joliet_identifier(node: Node) -> bytes:
-    return node.joliet.encode("utf-16-be")
+def _head(kind: int) -> bytes:
+    return bytes((kind,)) + b"CD001\1"
 
 
-def _inode(size: int) -> Inode:
-    inode = Inode()
-    inode.new(size, "", manage_fp=False, offset=0)  # no file: pycdlib never reads content here
-    return inode
-
-
-def _end(inode: Inode) -> int:
-    return inode.extent_location() + -(-inode.data_length // BLOCK)
-
-
-def _set_size(folder: DirectoryRecord) -> None:
-    """Give a folder, its "." and the ".." of its folders the size of its records: none crosses a block's end."""
-    blocks, used = 1, 0
-    for record in folder.children:
-        if used + record.dr_len > BLOCK:
-            blocks, used = blocks + 1, 0
-        used += record.dr_len
-    folder.data_length = folder.children[0].data_length = blocks * BLOCK
-    if folder.is_root:
-        folder.children[1].data_length = blocks * BLOCK
-    for record in folder.children[2:]:
-        if record.isdir:
-            record.children[1].data_length = blocks * BLOCK
-
-
-def _redated(descriptor: bytes) -> bytes:
-    """Copy a volume descriptor's date of creation over that of modification, which pycdlib takes from the clock."""
-    return descriptor[:830] + descriptor[813:830] + descriptor[847:]
-
-
-class _Sink:
-    """Takes what pycdlib writes, less the zeros that end each piece."""
-
-    def __init__(self) -> None:
-        self.pieces: list[tuple[int, bytes]] = []
-        self._position = self._end = 0
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        """Move; whence 2 is the end, as pycdlib asks for it in its last step."""
-        self._position = self._end if whence else position
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def write(self, data: bytes) -> int:
-        """Keep a piece."""
-        kept = data.rstrip(b"\0")
-        if kept:
-            self.pieces.append((self._position, kept))
-        self._position += len(data)
-        self._end = max(self._end, self._position)
-        return len(data)
+def _text(text: str, size: int, *, wide: bool) -> bytes:
+    """Fill a field of a volume descriptor; of an odd number of bytes, UCS-2 leaves the last one zero."""
+    if wide:
+        return text.ljust(size // 2).encode("utf-16-be") + bytes(size & 1)
+    return text.ljust(size).encode("ascii")

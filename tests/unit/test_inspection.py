@@ -15,7 +15,10 @@ from jobs.errors import InvalidImage
 from jobs.manifest import Manifest
 from jobs.mastering.image import Extent, ExtentMap, ImageReader
 from jobs.mastering.inspection import IsoSummary, inspect, inspect_iso, iso_entries
+from jobs.mastering.inspection_iso import Faults
+from jobs.mastering.inspection_pycdlib import Disc, ask_pycdlib
 from jobs.mastering.joliet import LayoutOptions, layout
+from jobs.mastering.joliet_names import plan
 from jobs.mastering.medium import BLOCK, Family
 from tests.manifests import NOON, a_file, a_folder, manifest_of
 
@@ -258,6 +261,53 @@ def test_no_change_of_the_metadata_breaks_the_inspection(changes: list[tuple[int
         inspect(rebuilt(content), MANIFEST)
     except InvalidImage as fault:
         assert str(fault)  # noqa: PT017  (either is right; anything else is not)
+
+
+# --- what pycdlib makes of it --------------------------------------------------------------------------------
+
+
+def asked_of_pycdlib(content: bytes | bytearray) -> list[str]:
+    faults = Faults(strict=True)
+    with ImageReader(rebuilt(content)) as reader:
+        ask_pycdlib(Disc(reader, 0), IMAGE.size, plan(MANIFEST.entries, udf=True), faults)
+    return faults
+
+
+def test_pycdlib_has_nothing_to_say_of_a_right_image() -> None:
+    assert asked_of_pycdlib(IMAGE_BYTES) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (put(IMAGE_BYTES.index(b"one", ONE + 40), b"eno"), "Rock Ridge shows something else"),
+        (both(ONE + 10, 4999), "Rock Ridge shows something else"),
+        (add(JOLIET_FIRST + 34), "Joliet shows something else"),
+        (in_udf(257, 39, 1), "UDF shows something else"),
+        (put(PRIMARY + 1, b"CD002"), "can't read the image"),
+        (both(record(b"INNER", FOLDER) + 2, 10**6), "can't read the image"),
+        (put(JOLIET + 88, b"xxx"), "can't read the image"),
+    ],
+)
+def test_pycdlib_notices_another_image(change: Callable[[bytearray], None], words: str) -> None:
+    content = bytearray(IMAGE_BYTES)
+    change(content)
+
+    said = asked_of_pycdlib(content)
+
+    assert len(said) == 1
+    assert words in said[0]
+
+
+def test_pycdlib_is_asked_about_small_masters_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.mastering.inspection.MOST_ENTRIES", len(MANIFEST.entries) - 1)
+    monkeypatch.setattr("jobs.mastering.inspection.ask_pycdlib", lambda *_: 1 / 0)
+
+    inspect(IMAGE, MANIFEST)
+
+    monkeypatch.setattr("jobs.mastering.inspection.MOST_ENTRIES", len(MANIFEST.entries))
+    with pytest.raises(ZeroDivisionError):
+        inspect(IMAGE, MANIFEST)
 
 
 # --- ready-made images ---------------------------------------------------------------------------------------
