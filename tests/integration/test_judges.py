@@ -8,19 +8,23 @@ import sysconfig
 import tempfile
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pycdlib import PyCdlib
 
 from jobs.manifest import Entry, Manifest
+from jobs.mastering.boot import BootImage, Emulation, Platform
 from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection import inspect, inspect_iso, iso_entries
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.joliet_names import Node, plan
 from jobs.mastering.medium import BLOCK, Family
+from jobs.mastering.previous_session import import_session
 from tests.manifests import NOON, entry_of, manifest_of
 
 #: No test depends on how long drawing its examples takes.
@@ -257,6 +261,28 @@ def test_isoinfo_sees_the_volume_and_all_of_rock_ridge(disc: Case) -> None:
     assert sorted(path.strip("/\n") for path in listed) == sorted(entry.path for entry in disc.manifest.entries)
 
 
+@pytest.mark.parametrize("tree", ["rock_ridge", "joliet", "udf"])
+def test_pycdlib_walks_every_tree(disc: Case, tree: str) -> None:
+    start = {"rock_ridge": "rr_path", "joliet": "joliet_path", "udf": "udf_path"}[tree]
+    has_tree = tree != "udf" or disc.file.stem == Family.BD
+    with opened(disc.file) as iso:
+        assert iso.has_udf() is (disc.file.stem == Family.BD)
+        walk = iso.walk(**{start: "/"}) if has_tree else ()
+        walked = {f"{folder}/{name}".lstrip("/") for folder, folders, files in walk for name in (*folders, *files)}
+
+    assert sorted(walked) == (sorted(expected(disc.manifest, tree)) if has_tree else [])
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[PyCdlib]:
+    iso = PyCdlib()
+    iso.open(str(file))
+    try:
+        yield iso
+    finally:
+        iso.close()
+
+
 def test_our_own_reader_agrees_with_the_judges(disc: Case) -> None:
     summary = inspect_iso(disc.file)
     files = {entry.path: entry for entry in disc.manifest.entries if not entry.folder}
@@ -303,6 +329,213 @@ def test_a_file_above_4_gib_is_whole_for_every_judge(tmp_path: Path) -> None:
     assert [f"\nSize = {size}\n" in tree for tree in trees] == [True, True]
     assert run("bsdtar", "-xOf", file, "zz after.txt") == "after"
     assert [entry.size for entry in iso_entries(file)] == [size, 5]
+
+
+# --- boot images ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bootable:
+    """An image with boot images, its file, and what each tool must find."""
+
+    image: ExtentMap
+    file: Path
+    blocks: tuple[int, int, int]  #: of the loader, of EFI's partition, of the floppy disc
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["ISO 9660", "with UDF"])
+def bootable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bootable:
+    """Give a disc that BIOSes start from a loader on it, or from a floppy disc, and EFI from a partition."""
+    folder = tmp_path_factory.mktemp("boot")
+    (folder / "tree/boot").mkdir(parents=True)
+    (folder / "tree/boot/loader.bin").write_bytes(b"loader.." * 512)
+    (folder / "tree/README").write_text("read me")
+    (folder / "efi.img").write_bytes(b"EFI" * 40_000)
+    (folder / "floppy.img").write_bytes(b"disk" * 368_640)
+    manifest = manifest_of(folder / "tree")
+    (loader,) = [entry for entry in manifest.entries if entry.name == "loader.bin"]
+    boot = (
+        BootImage(loader, manufacturer="ACME"),
+        BootImage(entry_of(folder / "efi.img", ""), Platform.EFI),
+        BootImage(entry_of(folder / "floppy.img", ""), emulation=Emulation.FLOPPY_1440),
+    )
+    image = layout(manifest, LayoutOptions(Family.CD, "BOOT", udf=request.param, boot=boot), superseded=[loader])
+    inspect(image, manifest, boot=boot, superseded=[loader])
+    write(image, folder / "boot.iso")
+    hidden = [extent.offset // BLOCK for extent in image.extents if extent.place == "(boot image)"]
+    (shown,) = [extent.offset // BLOCK for extent in image.extents if extent.place == loader.path]
+    return Bootable(image, folder / "boot.iso", (shown, *hidden))  # type: ignore[arg-type]
+
+
+def test_xorriso_finds_every_boot_image(bootable: Bootable) -> None:
+    said = run("xorriso", "-indev", f"stdio:{bootable.file}", "-report_el_torito", "plain")
+
+    rows = [line.partition(":")[2].split() for line in said.splitlines() if line.startswith("El Torito boot img")]
+    loader, efi, floppy = map(str, bootable.blocks)
+    assert rows == [
+        ["1", "BIOS", "y", "none", "0x0000", "0x00", "8", loader],
+        ["2", "BIOS", "y", "fd1.4", "0x0000", "0x00", "1", floppy],
+        ["3", "UEFI", "y", "none", "0x0000", "0x00", "235", efi],
+    ]
+    assert "/boot/loader.bin" in said
+
+
+def test_isoinfo_finds_the_default_boot_image(bootable: Bootable) -> None:
+    said = run("isoinfo", "-d", "-i", bootable.file)
+
+    assert "El Torito VD version 1 found" in said
+    assert "ID 'ACME'" in said
+    assert "Nsect 8" in said
+    assert f"Bootoff {bootable.blocks[0]:X} {bootable.blocks[0]}" in said
+
+
+def test_7zip_extracts_every_boot_image(bootable: Bootable, tmp_path: Path) -> None:
+    run("7zz", "x", "-tiso", f"-o{tmp_path}", bootable.file)
+
+    content = {path.stem[0]: path.read_bytes() for path in (tmp_path / "[BOOT]").iterdir()}
+    assert content["1"] == b"loader.." * 512
+    assert content["2"] == b"disk" * 368_640
+    assert content["3"] == (b"EFI" * 40_000).ljust(235 * 512, b"\0")
+
+
+def test_pycdlib_finds_every_boot_image(bootable: Bootable) -> None:
+    with opened(bootable.file) as iso:
+        catalogue = iso.eltorito_boot_catalog
+        assert catalogue is not None
+        sections = [entry for section in catalogue.sections for entry in section.section_entries]
+
+    loader, efi, floppy = bootable.blocks
+    assert [entry.get_rba() for entry in (catalogue.initial_entry, *sections)] == [loader, floppy, efi]
+    assert [section.platform_id for section in catalogue.sections] == [0, 0xEF]
+
+
+def test_a_bootable_disc_is_a_disc_like_others(bootable: Bootable, tmp_path: Path) -> None:
+    assert "Everything is Ok" in run("7zz", "t", bootable.file)
+
+    run("bsdtar", "-xf", bootable.file, "-C", tmp_path)
+
+    assert sorted(_paths(tmp_path)) == ["README", "boot", "boot/loader.bin"]
+    assert (tmp_path / "boot/loader.bin").read_bytes() == b"loader.." * 512
+
+
+# --- sessions that follow others -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """A disc of two sessions as a file, and what it must show."""
+
+    file: Path
+    start: int  #: the block the second session starts at
+    manifest: Manifest  #: both together
+    session: Path  #: the second session alone
+
+
+@pytest.fixture(scope="module")
+def sessions(tmp_path_factory: pytest.TempPathFactory) -> Sessions:
+    """Burn an awkward tree, then another that adds files, folders, and newer ones of the same names."""
+    folder = tmp_path_factory.mktemp("sessions")
+    (folder / "one").mkdir()
+    awkward_tree(folder / "one")
+    (folder / "two/many").mkdir(parents=True)
+    (folder / "two/README").write_text("a newer file of the same name")
+    (folder / "two/many/one more").write_text("added")
+    (folder / ("two/" + "ж" * 120)).write_text("a long name")
+    first, second = manifest_of(folder / "one"), manifest_of(folder / "two")
+    image = layout(first, LayoutOptions(Family.CD, "FIRST"))
+    write(image, folder / "disc.iso")
+    start = image.blocks + 11_400
+    with (folder / "disc.iso").open("r+b") as disc:
+        disc.truncate(start * BLOCK)
+        session = import_session(lambda block, count: os.pread(disc.fileno(), count * BLOCK, block * BLOCK), 0, start)
+    following = layout(second, LayoutOptions(Family.CD, "SECOND"), previous=session)
+    inspect(following, second, previous=session)
+    write(following, folder / "second.iso")
+    with (folder / "disc.iso").open("ab") as disc:
+        disc.write((folder / "second.iso").read_bytes())
+    newer = {entry.path for entry in second.entries}
+    both = Manifest.of([*second.entries, *(entry for entry in first.entries if entry.path not in newer)])
+    return Sessions(folder / "disc.iso", start, both, folder / "second.iso")
+
+
+@pytest.mark.parametrize(("tree", "options"), [("rock_ridge", []), ("joliet", ["-read_fs", "norock"])])
+def test_xorriso_extracts_both_sessions(sessions: Sessions, tree: str, options: list[str], tmp_path: Path) -> None:
+    load = ["-load", "lba", str(sessions.start), "-osirrox", "on:auto_chmod_on"]
+
+    run("xorriso", *options, *load, "-indev", f"stdio:{sessions.file}", "-extract", "/", tmp_path / "out")
+
+    assert_same(found(tmp_path / "out"), expected(sessions.manifest, tree))
+
+
+def test_xorriso_still_reads_the_first_session(sessions: Sessions) -> None:
+    said = run("xorriso", "-indev", f"stdio:{sessions.file}", "-find", "/README", "-exec", "report_lba", "--")
+
+    assert "'/README'" in said
+    assert "Volume id    : 'FIRST'" in said
+
+
+@pytest.mark.parametrize("option", ["-T", "-N"])
+def test_isoinfo_lists_both_sessions(sessions: Sessions, option: str) -> None:
+    file = sessions.file if option == "-T" else sessions.session  # -N: the session alone, as it is to be burnt
+
+    listed = run("isoinfo", option, str(sessions.start), "-R", "-f", "-i", file)
+
+    assert sorted(path.strip("/\n") for path in listed.split("\n/")) == sorted(
+        entry.path for entry in sessions.manifest.entries
+    )
+
+
+@pytest.fixture(scope="module")
+def in_front(sessions: Sessions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Put the second session's descriptors where readers without sessions look, with the size that is then true."""
+    file = tmp_path_factory.mktemp("front") / "disc.iso"
+    shutil.copyfile(sessions.file, file)
+    with sessions.session.open("rb") as second, file.open("r+b") as disc:
+        second.seek(16 * BLOCK)
+        descriptors = bytearray(second.read(3 * BLOCK))
+        blocks = file.stat().st_size // BLOCK
+        for at in (80, BLOCK + 80):
+            descriptors[at : at + 8] = blocks.to_bytes(4, "little") + blocks.to_bytes(4, "big")
+        disc.seek(16 * BLOCK)
+        disc.write(descriptors)
+    return file
+
+
+def test_bsdtar_extracts_both_sessions(sessions: Sessions, in_front: Path, tmp_path: Path) -> None:
+    # Of Rock Ridge it refuses names that continue behind their file's content, and earlier files lie before all.
+    run("bsdtar", "-xf", in_front, "--options", "iso9660:!rockridge", "-C", tmp_path)
+
+    assert_same(composed(found(tmp_path)), composed(expected(sessions.manifest, "joliet")))
+
+
+def test_7zip_extracts_both_sessions(sessions: Sessions, in_front: Path, tmp_path: Path) -> None:
+    run("7zz", "x", "-tiso", f"-o{tmp_path}", in_front)
+
+    assert_same(found(tmp_path), expected(sessions.manifest, "joliet"))
+
+
+def test_sessions_of_another_writer_are_continued(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "shared").mkdir(parents=True)
+        (tmp_path / name / "shared" / f"{name}.txt").write_text(name * 1000)
+    disc, second = tmp_path / "disc.iso", manifest_of(tmp_path / "two")
+    run("xorrisofs", "-quiet", "-r", "-J", "-o", disc, tmp_path / "one")
+    start = disc.stat().st_size // BLOCK + 100
+
+    with disc.open("r+b") as file:
+        file.truncate(start * BLOCK)
+        session = import_session(lambda block, count: os.pread(file.fileno(), count * BLOCK, block * BLOCK), 0, start)
+    image = layout(second, LayoutOptions(Family.CD, "SECOND"), previous=session)
+    inspect(image, second, previous=session)
+    write(image, tmp_path / "second.iso")
+    with disc.open("ab") as file:
+        file.write((tmp_path / "second.iso").read_bytes())
+    load = ["-load", "lba", str(start), "-osirrox", "on:auto_chmod_on"]
+    run("xorriso", *load, "-indev", f"stdio:{disc}", "-extract", "/", tmp_path / "out")
+
+    assert {
+        path.relative_to(tmp_path / "out").as_posix(): path.read_text() for path in (tmp_path / "out").rglob("*.*")
+    } == {f"shared/{name}.txt": name * 1000 for name in ("one", "two")}
 
 
 def test_the_deepest_tree_is_read_by_all(tmp_path: Path) -> None:
