@@ -180,7 +180,7 @@ class NotAllowed(DiscError):
 class MediumError(DiscError):
     """The medium in the tray is the trouble."""
 
-    code = "IMAPI_E_MEDIUM_INVALIDTYPE"
+    code = "DISCMILL_E_MEDIUM"
     remedy = Remedy.CHANGE_MEDIUM
 
 
@@ -192,6 +192,8 @@ class MediumMissing(MediumError):
 
 class MediumUnsuitable(MediumError):
     """The medium is of the wrong kind, or not blank."""
+
+    code = "IMAPI_E_MEDIUM_INVALIDTYPE"
 
 
 class MediumTooSmall(MediumUnsuitable):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event, Semaphore
 from typing import Protocol
 
@@ -28,6 +28,8 @@ _SMALL = 32 << 10
 #: A batch ends with the file that fills it: small files would otherwise cost more to hand out than to hash.
 _BATCH_FILES = 4096
 _BATCH_BYTES = 64 << 20
+#: Seconds between two words of progress, at most.
+_PATIENCE = 0.25
 #: Bytes between two words of progress of one thread.
 _STRIDE = 16 << 20
 
@@ -170,7 +172,10 @@ def _steps(files: Sequence[Entry], shared: _Shared, threads: int) -> Iterator[_S
                 pool.submit(shared.run, batch)
             running = len(batches)
             while running:
-                step = shared.steps.get()
+                try:
+                    step = shared.steps.get(timeout=_PATIENCE)
+                except Empty:  # slow sources: whoever hears of progress may want to give up
+                    step = _Step()
                 if step.error is not None:
                     raise step.error
                 running -= step.finished

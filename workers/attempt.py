@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from jobs import ledger
-from jobs.errors import DiscError, MediumUnsuitable, NotFound, NotPermitted, OutsideRoots
+from jobs.errors import DiscError, MediumUnsuitable, NotFound, NotPermitted, OutsideRoots, RecorderMissing
 from jobs.ledger import Verdict
+from jobs.mastering.handle import RecorderHandle
 from jobs.mastering.master import DiscMaster, RecordOptions
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
@@ -84,9 +85,9 @@ def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
 
 
 def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter) -> None:
-    recorder = station.device.recorder
-    with DiscMaster([recorder]).open() as master:
+    with DiscMaster([station.device.recorder]).open() as master:
         master.set_format(task.job.format)
+        recorder = _bound(master)
         medium = master.set_recorder(recorder)
         _check_medium(task.job, medium)
         if medium.used:
@@ -98,6 +99,18 @@ def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter
         label = disc_label(task.work)
         options = RecordOptions(evidence, label, simulate=task.job.simulate, speed=task.job.speed)
         master.record(options, _Permit(station, task, medium, evidence))
+
+
+def _bound(master: DiscMaster) -> RecorderHandle:
+    """Return the recorder that this worker is bound to.
+
+    Raises:
+        RecorderMissing: it is gone, or can't burn the format.
+    """
+    recorders = master.recorders()
+    if not recorders:
+        raise RecorderMissing(f"the recorder is gone, or can't burn {master.active_format()} discs")
+    return recorders[0]
 
 
 def _blank(station: Station, task: Task, reporter: Reporter) -> None:

@@ -1,68 +1,71 @@
 """DiscMaster: the lifecycle of a disc from open to close (IMAPI IDiscMaster), one step after the other."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, overload
 
 from jobs.errors import (
     AlreadyOpen,
+    DiscError,
     DiscFull,
     InvalidImage,
-    MediumMissing,
-    NoActiveFormat,
-    NoActiveRecorder,
-    NotOpened,
+    MediumDiffers,
+    MediumNotWritable,
+    MediumUnsuitable,
+    NothingStaged,
+    RecorderError,
     RecorderMissing,
+    UnexpectedFailure,
+    WrongDisc,
     WrongFormat,
 )
+from jobs.mastering.audience import Listener
+from jobs.mastering.content import Content, check_room
+from jobs.mastering.handle import RecorderHandle
+from jobs.mastering.image_master import ImageDiscMaster
+from jobs.mastering.joliet_master import JolietDiscMaster
 from jobs.mastering.masters import StoredMaster
-from jobs.mastering.medium import MediumInfo
-from jobs.mastering.progress import AddProgress, BurnComplete, ProgressEvent, ProgressListener, RecordersChanged
+from jobs.mastering.medium import Family, MediumInfo, MediumStatus
+from jobs.mastering.previous_session import PreviousSession, import_session
+from jobs.mastering.progress import BurnComplete, ProgressListener, RecordersChanged
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
+from jobs.mastering.redbook_master import RedbookDiscMaster
+from jobs.mastering.session import MasteringSession
+from jobs.mastering.stash import Stash
 from models.vocabulary import DiscFormat
+
+__all__ = ["DiscMaster", "Listener", "RecordOptions"]
 
 log = logging.getLogger(__name__)
 
-#: What can be burnt today, in the order it is offered.
-FORMATS = (DiscFormat.JOLIET, DiscFormat.IMAGE)
+#: The content of each format, in the order formats are offered.
+_CONTENTS: dict[DiscFormat, type[Content]] = {
+    DiscFormat.JOLIET: JolietDiscMaster,
+    DiscFormat.REDBOOK: RedbookDiscMaster,
+    DiscFormat.IMAGE: ImageDiscMaster,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RecordOptions:
-    """How to burn: `speed` in multiples of 1x (None: the fastest); `label` names the disc for people."""
+    """How to burn.
 
-    evidence: Path
-    label: str
+    `evidence` is a folder of this burn alone, where what happened is kept; None: in the stash, gone with it. `label`
+    names the disc for people. `simulate` does all but switch the laser on, `eject` opens the tray after a burn that
+    was written and closed. `leave_open` closes the session and not the disc: another session may follow. `keep`
+    leaves what is staged in place after a success: to burn after a simulation, to compare with the disc, to burn
+    another one. `speed` is in multiples of 1x; None is what the recorder's properties say.
+    """
+
+    evidence: Path | None = None
+    label: str = "disc"
     simulate: bool = False
     eject: bool = False
+    leave_open: bool = False
+    keep: bool = False
     speed: float | None = None
-
-
-@dataclass(slots=True)
-class _Audience:
-    """The listeners; one that raises does not hurt the burn."""
-
-    listeners: dict[int, ProgressListener] = field(default_factory=dict)
-
-    def notify(self, event: ProgressEvent) -> None:
-        for listener in list(self.listeners.values()):
-            try:
-                listener.notify(event)
-            except Exception:
-                log.exception("a progress listener failed")
-
-    def query_cancel(self) -> bool:
-        return any(self._asks(listener) for listener in list(self.listeners.values()))
-
-    @staticmethod
-    def _asks(listener: ProgressListener) -> bool:
-        try:
-            return listener.query_cancel()
-        except Exception:
-            log.exception("a progress listener failed")
-            return False
 
 
 def _always(_: MediumInfo) -> None:
@@ -72,19 +75,19 @@ def _always(_: MediumInfo) -> None:
 class DiscMaster:
     """The mastering session of one program (IMAPI IDiscMaster).
 
-    Steps: open, select a format, select a recorder, advise listeners, stage content, record, close. A step
-    taken too early raises what IMAPI's result codes call it. Not for use by several threads at once.
+    Steps: open, select a format, select a recorder, advise listeners, stage content, record, close. A step taken too
+    early raises what IMAPI's result codes call it, the first thing that is wrong first. `recorders` is read anew at
+    every enumeration: devices may come and go in it. `stash` is a folder for what is staged; None: a new one of the
+    session's own. Not for use by several threads at once; calls made while it records are refused.
     """
 
-    def __init__(self, recorders: Sequence[DiscRecorder]) -> None:
-        self._recorders = list(recorders)
-        self._audience = _Audience()
-        self._cookie = 0
-        self._is_open = False
-        self._format: DiscFormat | None = None
-        self._recorder: DiscRecorder | None = None
-        self._medium: MediumInfo | None = None
-        self._staged: StoredMaster | None = None
+    def __init__(self, recorders: Sequence[DiscRecorder], stash: Path | None = None) -> None:
+        self._devices = recorders
+        self._stash_folder = stash
+        self._session = MasteringSession(lambda: Stash(stash))
+        self._handles: dict[int, RecorderHandle] = {}
+        self._seen: tuple[int, ...] | None = None
+        self._records = 0
 
     def open(self) -> Self:
         """Begin a session (Open).
@@ -92,193 +95,303 @@ class DiscMaster:
         Raises:
             AlreadyOpen: it was begun before; nothing changes.
         """
-        if self._is_open:
-            message = "the disc master is open already"
-            raise AlreadyOpen(message)
-        self._is_open = True
+        if self._session.is_open:
+            raise AlreadyOpen("the disc master is open already")
+        self._session.is_open = True
         return self
 
     def close(self) -> None:
-        """End the session: what was staged and not recorded is gone (Close). Closing twice is fine."""
-        self._is_open = False
-        self._format = self._recorder = self._medium = self._staged = None
-        self._audience.listeners.clear()
+        """End the session: what was staged and not recorded is gone, and so are properties (Close). Twice is fine.
+
+        Raises:
+            Reentered: it records.
+        """
+        if not self._session.is_open:
+            return
+        self._session.check_open()
+        for handle in self._handles.values():
+            handle.invalidate()
+        self._handles.clear()
+        self._seen = None
+        self._session.end()
 
     def __enter__(self) -> Self:
-        return self if self._is_open else self.open()
+        return self if self._session.is_open else self.open()
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def formats(self) -> Sequence[DiscFormat]:
-        """List the formats there are (EnumDiscMasterFormats)."""
-        self._need_open()
-        return FORMATS
+        """List the formats there are (EnumDiscMasterFormats): IMAPI's two, and ready-made images."""
+        self._session.check_open()
+        return tuple(_CONTENTS)
 
-    def set_format(self, disc_format: DiscFormat) -> None:
-        """Select a format (SetActiveDiscMasterFormat); wipes what was staged, may drop the recorder.
+    @overload
+    def set_format(self, disc_format: Literal[DiscFormat.JOLIET]) -> JolietDiscMaster: ...
+    @overload
+    def set_format(self, disc_format: Literal[DiscFormat.REDBOOK]) -> RedbookDiscMaster: ...
+    @overload
+    def set_format(self, disc_format: Literal[DiscFormat.IMAGE]) -> ImageDiscMaster: ...
+    @overload
+    def set_format(self, disc_format: DiscFormat) -> Content: ...
+
+    def set_format(self, disc_format: DiscFormat) -> Content:
+        """Select a format and return what its content is staged with (SetActiveDiscMasterFormat).
+
+        Wipes what was staged, and drops the active recorder if it can't burn the format. Listeners hear
+        RecordersChanged if the format's recorders are others than the last one's.
 
         Raises:
             WrongFormat: the format is not one of `formats()`.
         """
         if disc_format not in self.formats():
-            message = f"format {disc_format} is not available"
-            raise WrongFormat(message)
-        self._format = disc_format
-        self._staged = None
-        self._audience.notify(RecordersChanged())
+            raise WrongFormat(f"format {disc_format} is not available; there are {', '.join(_CONTENTS)}")
+        session = self._session
+        session.forget_staged()
+        session.format = disc_format
+        session.content = _CONTENTS[disc_format](session)
+        session.medium = None
+        if session.recorder is not None and not _burns(session.recorder.port, disc_format):
+            session.recorder = session.medium = None
+        self._enumerate()
+        return session.content
 
     def active_format(self) -> DiscFormat:
-        """Return the selected format (GetActiveDiscMasterFormat)."""
-        self._need_open()
-        if self._format is None:
-            message = "no format is selected"
-            raise NoActiveFormat(message)
-        return self._format
+        """Return the selected format (GetActiveDiscMasterFormat).
 
-    def recorders(self) -> Sequence[DiscRecorder]:
-        """List the recorders that can burn the active format (EnumDiscRecorders): a snapshot."""
-        self.active_format()
-        return tuple(self._recorders)
+        Raises:
+            NoActiveFormat: there is none; there is no default.
+        """
+        return self._session.check_format()
 
-    def set_recorder(self, recorder: DiscRecorder) -> MediumInfo:
+    def recorders(self) -> Sequence[RecorderHandle]:
+        """List the recorders that are there and can burn the active format (EnumDiscRecorders): a snapshot.
+
+        Raises:
+            NoActiveFormat: recorders depend on the format.
+        """
+        self._session.check_format()
+        return self._enumerate()
+
+    def set_recorder(self, recorder: RecorderHandle) -> MediumInfo:
         """Select a recorder (SetActiveDiscRecorder); a medium must be in. Return what the medium is.
+
+        To be done before the first content of every image. With a data disc in that has room for a further session
+        the image will continue what is on it. A recorder selected while content is staged keeps it, if it fits.
 
         Raises:
             RecorderMissing: it is not one of `recorders()`, or the device is gone.
             MediumMissing: the tray is empty.
             DiscFull: what is staged already does not fit.
+            StashInUse: another session has the stash.
         """
         if recorder not in self.recorders():
-            message = f"recorder {recorder.uri} is not one of this session's"
-            raise RecorderMissing(message)
+            raise RecorderMissing(f"recorder {recorder.path} is not one of this session's; enumerate them anew")
+        if self._stash_folder is not None:
+            _ = self._session.stash
         medium = recorder.probe()
-        if medium is None:
-            message = f"no medium is in {recorder.uri}; load one"
-            raise MediumMissing(message)
-        if self._staged is not None:
-            _check_room(self._staged, medium)
-        self._recorder, self._medium = recorder, medium
+        session, before = self._session, (self._session.recorder, self._session.medium)
+        session.recorder, session.medium = recorder, medium
+        try:
+            self._check_staged(recorder, medium)
+        except DiscError:
+            session.recorder, session.medium = before
+            raise
         return medium
 
-    def active_recorder(self) -> DiscRecorder:
-        """Return the selected recorder (GetActiveDiscRecorder); there is no default."""
-        self.active_format()
-        if self._recorder is None:
-            message = "no recorder is selected"
-            raise NoActiveRecorder(message)
-        return self._recorder
+    def _check_staged(self, recorder: RecorderHandle, medium: MediumInfo) -> None:
+        content = self._session.content
+        if isinstance(content, JolietDiscMaster):
+            content.follow(_sessions_on(recorder.port, medium))
+        if content is not None and not content.is_empty:
+            check_room(content.used_blocks, self._session)
+
+    def active_recorder(self) -> RecorderHandle:
+        """Return the selected recorder (GetActiveDiscRecorder); there is no default.
+
+        Raises:
+            NoActiveRecorder: none is selected.
+            RecorderMissing: it was unplugged.
+        """
+        recorder = self._session.check_recorder()
+        if recorder not in self._enumerate():
+            raise RecorderMissing(f"recorder {recorder.path} is gone; enumerate the others")
+        return recorder
 
     def advise(self, listener: ProgressListener) -> int:
         """Let a listener hear of progress (ProgressAdvise); return the cookie that ends it."""
-        self._need_open()
-        self._cookie += 1
-        self._audience.listeners[self._cookie] = listener
-        return self._cookie
+        self._session.check_open()
+        return self._session.audience.admit(listener)
 
     def unadvise(self, cookie: int) -> None:
         """End what `advise` began (ProgressUnadvise).
 
         Raises:
-            KeyError: no such cookie.
+            NotFound: no such cookie.
         """
-        self._need_open()
-        del self._audience.listeners[cookie]
-
-    @property
-    def total_blocks(self) -> int:
-        """Blocks the active recorder's medium can take (GetTotalDataBlocks)."""
-        self.active_recorder()
-        return self._medium.free_blocks if self._medium is not None else 0
-
-    @property
-    def used_blocks(self) -> int:
-        """Blocks of what is staged (GetUsedDataBlocks)."""
-        self._need_open()
-        return 0 if self._staged is None else self._staged.blocks
+        self._session.check_open()
+        self._session.audience.dismiss(cookie)
 
     def stage(self, prepared: StoredMaster) -> None:
-        """Stage a laid-out master; all or nothing.
-
-        Raises:
-            InvalidImage: something is staged already; `clear_content` is the only way back.
-            DiscFull: it does not fit the medium.
-        """
-        self.active_recorder()
-        if self._staged is not None:
-            message = "content is staged already; clear it first"
-            raise InvalidImage(message)
-        if self._medium is not None:
-            _check_room(prepared, self._medium)
-        self._staged = prepared
-        self._audience.notify(AddProgress(prepared.blocks, prepared.blocks))
+        """Stage a master that was laid out before; see `Content.adopt`."""
+        self._session.check_recorder()
+        self._content.adopt(prepared)
 
     def clear_content(self) -> None:
-        """Drop what is staged (ClearFormatContent)."""
-        self._need_open()
-        self._staged = None
+        """Drop what is staged, for good (ClearFormatContent); the next image begins a disc."""
+        self._session.check_open()
+        self._session.forget_staged()
 
-    def record(self, options: RecordOptions, permit: Permit = _always) -> None:
+    def record(self, options: RecordOptions | None = None, permit: Permit = _always) -> None:
         """Burn what is staged to the active recorder (RecordDisc); blocks until done.
 
-        `permit(medium)` is called once, after preparing and before the first block; only its normal return
-        allows writing. Listeners hear PreparingBurn, BlockProgress, ClosingDisc, BurnComplete. After a success
-        the staged content is wiped, after a failure it is kept.
+        `permit(medium)` is called once, after preparing and before the first block; only its normal return allows
+        writing. Listeners hear what `jobs.mastering.progress` says, BurnComplete last and on every path. After a
+        success the staged content is wiped, a simulation's too, unless `keep` says otherwise; after a failure or a
+        cancel it is kept. The medium of a cancelled burn is spoiled if its first block was written.
 
         Raises:
-            NotOpened, NoActiveFormat, NoActiveRecorder, InvalidImage: a step is missing; in this order.
+            NotOpened, NoActiveFormat, NoActiveRecorder, TrackOpen, NothingStaged: a step is missing; in this order.
+            RecorderMissing, RecorderNotAccessible, RecorderBusy: the device.
+            MediumMissing, MediumUnsuitable, MediumNotWritable, WrongDisc, DiscFull: the medium; load another one and
+                record again.
             BurnCancelled, MediumError, RecorderError, SourceChanged: what happened.
+            UnexpectedFailure: something nobody foresaw.
         """
-        recorder = self.active_recorder()
-        if self._staged is None:
-            message = "nothing is staged"
-            raise InvalidImage(message)
+        session = self._session
+        session.check_open()
         try:
-            recorder.record(_burn_order(self._staged, options), self._audience, permit)
-            if options.eject and not options.simulate:
-                recorder.eject()
-        except Exception as error:
-            self._audience.notify(BurnComplete(error))
+            recorder, content = self._check_ready()
+            with session.recording():
+                self._burn(recorder, content, options or RecordOptions(), permit)
+        except DiscError as error:
+            self._end_in(error)
             raise
-        self._staged = None
-        self._audience.notify(BurnComplete())
+        except Exception as error:
+            log.exception("a burn failed unexpectedly")
+            unexpected = UnexpectedFailure(f"{type(error).__name__}: {error}")
+            self._end_in(unexpected)
+            raise unexpected from error
+        if options is None or not options.keep:
+            session.forget_staged()
+            session.medium = None
+        session.audience.notify(BurnComplete())
 
-    def _need_open(self) -> None:
-        if not self._is_open:
-            message = "the disc master is not open"
-            raise NotOpened(message)
+    def _end_in(self, error: DiscError) -> None:
+        if isinstance(error, RecorderMissing):
+            self._enumerate()
+        self._session.audience.notify(BurnComplete(error))
+
+    def _check_ready(self) -> tuple[RecorderHandle, Content]:
+        """Check every step that a burn needs, in IMAPI's order."""
+        recorder = self._session.check_recorder()
+        content = self._content
+        content.check_complete()
+        if content.is_empty:
+            raise NothingStaged("nothing is staged; add content first")
+        return recorder, content
+
+    def _burn(self, recorder: RecorderHandle, content: Content, options: RecordOptions, permit: Permit) -> None:
+        with recorder.burning() as port:
+            port.identify()
+            self._check_medium(recorder.probe(), content)
+            order = self._order(recorder, content, options)
+            port.record(order, self._session.audience, permit)
+        if options.eject and not options.simulate:
+            _eject(port)
+
+    def _check_medium(self, medium: MediumInfo, content: Content) -> None:
+        """Look at the medium that is in now: it need not be the one that was selected, unless the image continues it.
+
+        Raises:
+            WrongDisc: it must be.
+            MediumUnsuitable: audio wants a CD; and what is not blank is not written over.
+            MediumNotWritable: it is closed.
+            DiscFull: it has less room.
+        """
+        selected = self._session.medium
+        if content.start and selected is not None and medium.load != selected.load:
+            raise WrongDisc("the disc was changed after its sessions were read; put it back, or clear what is staged")
+        if content.format is DiscFormat.REDBOOK and medium.kind.family is not Family.CD:
+            raise MediumUnsuitable(f"audio can't be burnt on a {medium.kind}; load a cd-r or cd-rw")
+        if medium.status is MediumStatus.COMPLETE:
+            raise MediumNotWritable(
+                f"the {medium.kind} in the tray is closed; load a blank one, or erase it if it can be"
+            )
+        if medium.used and not content.start:
+            raise MediumUnsuitable(f"the {medium.kind} in the tray is not blank; erase it, or load a blank one")
+        if content.burnt_blocks > medium.free_blocks:
+            raise DiscFull(f"{content.burnt_blocks} blocks do not fit: the {medium.kind} has {medium.free_blocks} free")
+
+    def _order(self, recorder: RecorderHandle, content: Content, options: RecordOptions) -> BurnOrder:
+        stored, chosen = content.seal(), recorder.settings
+        self._records += 1
+        evidence = options.evidence or self._session.place(f"burns/{self._records}")
+        return BurnOrder(
+            image=stored.image_path,
+            size=stored.size,
+            block_size=stored.block_size,
+            sha256=stored.sha256,
+            evidence=evidence,
+            label=options.label,
+            speed=_speed(options.speed or chosen.speed, recorder.features.max_speed),
+            simulate=options.simulate,
+            start=content.start,
+            leave_open=options.leave_open,
+            programme=stored.programme,
+            guard_underrun=chosen.guard_underrun != 0,
+        )
+
+    @property
+    def _content(self) -> Content:
+        self._session.check_format()
+        content = self._session.content
+        assert content is not None  # noqa: S101  (selecting a format makes one)
+        return content
+
+    def _enumerate(self) -> tuple[RecorderHandle, ...]:
+        """Look which recorders are there for the active format, and tell listeners if these are others than before."""
+        disc_format = self._session.format
+        present = [device for device in self._devices if disc_format is None or _burns(device, disc_format)]
+        handles = tuple(self._handle(device) for device in present)
+        seen = tuple(id(device) for device in present)
+        if self._seen is not None and seen != self._seen:
+            self._session.audience.notify(RecordersChanged())
+        self._seen = seen
+        return handles
+
+    def _handle(self, device: DiscRecorder) -> RecorderHandle:
+        if id(device) not in self._handles:
+            self._handles[id(device)] = RecorderHandle(device, self._session.audience)
+        return self._handles[id(device)]
 
 
-def _burn_order(staged: StoredMaster, options: RecordOptions) -> BurnOrder:
-    return BurnOrder(
-        image=staged.image_path,
-        size=staged.size,
-        block_size=staged.block_size,
-        sha256=staged.sha256,
-        evidence=options.evidence,
-        label=options.label,
-        speed=options.speed,
-        simulate=options.simulate,
-    )
+def _burns(device: DiscRecorder, disc_format: DiscFormat) -> bool:
+    """Say whether a recorder is there and can burn a format."""
+    try:
+        return disc_format in device.features().formats
+    except RecorderError:
+        return False
 
 
-def _check_room(staged: StoredMaster, medium: MediumInfo) -> None:
-    if staged.blocks > medium.free_blocks:
-        message = f"{staged.blocks} blocks do not fit: the {medium.kind} has {medium.free_blocks} free"
-        raise DiscFull(message)
+def _sessions_on(port: DiscRecorder, medium: MediumInfo) -> PreviousSession | None:
+    """Read what an image on this medium would continue; None where it would be the first, or can't follow."""
+    if not medium.used or medium.status is not MediumStatus.APPENDABLE:
+        return None
+    try:
+        return import_session(port.read_blocks, medium.last_session, medium.next_writable)
+    except (InvalidImage, MediumDiffers) as error:
+        log.info("the sessions on the medium in %s can't be continued: %s", port.uri, error)
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A listener made of functions, for programs that need no class."""
+def _speed(wanted: float | None, largest: float | None) -> float | None:
+    return wanted if wanted is None or largest is None else min(wanted, largest)
 
-    heard: Callable[[ProgressEvent], None]
-    cancelled: Callable[[], bool] = lambda: False
 
-    def notify(self, event: ProgressEvent) -> None:
-        """Hear an event."""
-        self.heard(event)
-
-    def query_cancel(self) -> bool:
-        """Say whether to cancel."""
-        return self.cancelled()
+def _eject(port: DiscRecorder) -> None:
+    """Open the tray; that it jams does not make a good disc a bad one."""
+    try:
+        port.eject()
+    except DiscError:
+        log.warning("the disc is written, but %s does not let go of it", port.uri, exc_info=True)

@@ -116,7 +116,7 @@ class DiscRecorder(Protocol):
         """
 
     def hold(self) -> Hold:
-        """Keep everybody else away from the device.
+        """Keep everybody else away from the device; this very object can still eject, blank and read.
 
         Raises:
             RecorderMissing: the device is gone.
