@@ -51,8 +51,13 @@ def scan(paths: Sequence[Path], roots: ContentRoots) -> Scan:
 
 def scan_image(path: Path, roots: ContentRoots) -> Scan:
     """Look at one file that is an image already."""
+    return scan_file(path, roots, "an image")
+
+
+def scan_file(path: Path, roots: ContentRoots, what: str) -> Scan:
+    """Look at one file; `what` is what it should be, for who names a folder."""
     collector = Collector(roots)
-    collector.add_image(path)
+    collector.add_file(path, what)
     return collector.result()
 
 
@@ -85,13 +90,13 @@ class Collector:
             real, found = source
             self._walk(self._take(_Folder(real, place or ("" if stat.S_ISDIR(found.st_mode) else path.name)), found))
 
-    def add_image(self, path: Path) -> None:
+    def add_file(self, path: Path, what: str) -> None:
         """Add a file to the root, and refuse a folder."""
         source = self._find(path)
         if source is None:
             return
         if stat.S_ISDIR(source[1].st_mode):
-            self.faults.append(f"{shown(path)} is a folder; an image is one file")
+            self.faults.append(f"{shown(path)} is a folder; {what} is one file")
         else:
             self._take(_Folder(source[0], path.name), source[1])
 

@@ -132,16 +132,34 @@ class StoreIntake:
             SourceChanged: it is not what was scanned.
             StoreError: the store can't be written.
         """
+        with self._draft() as (draft, copy):
+            digest = self._fill(copy, entry, handle, reader)
+        return replace(entry, sha256=digest, source=str(draft))
+
+    def make(self, entry: Entry, fill: Callable[[int], None]) -> Entry:
+        """Let somebody write to a draft, and hash what it holds then; the entry gets its size and digest.
+
+        Raises:
+            StoreError: the store can't be written; an OSError of `fill` means that.
+        """
+        with self._draft() as (draft, handle), _told(draft):
+            fill(handle)
+            with open(handle, "rb", closefd=False) as made:
+                made.seek(0)
+                digest = hashlib.file_digest(made, "sha256").hexdigest()
+            return replace(entry, size=os.fstat(handle).st_size, sha256=digest, source=str(draft))
+
+    @contextmanager
+    def _draft(self) -> Iterator[tuple[Path, int]]:
         self._taken += 1
         draft = self._folder / str(self._taken)
         with _told(draft):
-            copy = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
+            handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC)
         try:
-            os.fchmod(copy, _MODE)  # whatever the umask
-            digest = self._fill(copy, entry, handle, reader)
+            os.fchmod(handle, _MODE)  # whatever the umask
+            yield draft, handle
         finally:
-            os.close(copy)
-        return replace(entry, sha256=digest, source=str(draft))
+            os.close(handle)
 
     def _fill(self, copy: int, entry: Entry, handle: int, reader: Reader) -> str:
         digest = hashlib.sha256()

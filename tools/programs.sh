@@ -34,6 +34,9 @@ need libarchive-tools bsdtar
 need genisoimage isoinfo
 need cdrdao cdrdao
 need libcdio-utils cd-info
+need flac flac
+need lame lame
+need ffmpeg ffmpeg
 
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # a word list
