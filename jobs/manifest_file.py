@@ -1,15 +1,14 @@
 """Reads a manifest file, the JSON in which a program says what goes where on a disc; see docs/manifest.md."""
 
 import json
-import os
 import re
-import stat
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jobs.reading import read_small
 from jobs.roots import ContentRoots, shown
 from jobs.scanning import EARLIEST_NS, LATEST_NS, Collector, Scan, is_text
 
@@ -27,33 +26,29 @@ def read_manifest_file(path: Path, roots: ContentRoots) -> Scan:
     """Read a manifest file and look at all it names; relative sources are relative to the file's folder."""
     collector = Collector(roots)
     try:
-        head = _Fields(_load(path), ("version", "title", "volume_id", "entries"))
+        head = Fields(load_document(path), ("version", "format", "title", "volume_id", "entries"))
     except (OSError, ValueError, RecursionError) as error:
-        return Scan((), (f"{shown(path)} is no manifest file: {_explain(error)}",))
+        return Scan((), (f"{shown(path)} is no manifest file: {explain(error)}",))
     title, volume_id = head.text("title"), head.text("volume_id")
-    if head.is_version(1):
+    if head.is_version(1) and head.is_format("joliet"):
         reading = _Reading(collector, path.absolute().parent)
         reading.read(head.items("entries"))
     collector.faults[:0] = head.faults
     return collector.result(title, volume_id)
 
 
-def _load(path: Path) -> object:
-    with open(path, "rb", opener=_open) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is not a file")
-        text = file.read(MAX_SIZE + 1)
-    if len(text) > MAX_SIZE:
-        raise ValueError(f"it is larger than {MAX_SIZE:,} bytes; make several orders of it")
-    document: object = json.loads(text, object_pairs_hook=_object)
+def load_document(path: Path) -> object:
+    """Load a JSON file; its objects remember which keys they have more than once.
+
+    Raises:
+        OSError, ValueError, RecursionError: it can't be read, is too large or is no JSON.
+    """
+    document: object = json.loads(read_small(path, MAX_SIZE, "make several orders of it"), object_pairs_hook=_object)
     return document
 
 
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a fifo would keep us waiting for its other end
-
-
-def _explain(error: OSError | ValueError | RecursionError) -> str:
+def explain(error: OSError | ValueError | RecursionError) -> str:
+    """Say what is wrong with a file that `load_document` does not take."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     if isinstance(error, OSError):
@@ -76,7 +71,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return ambiguous
 
 
-class _Fields:
+class Fields:
     """The keys of a JSON object, asked for one by one; what is wrong with them gathers in `faults`."""
 
     def __init__(self, value: object, known: Collection[str]) -> None:
@@ -121,6 +116,13 @@ class _Fields:
         right = type(value) is int and value == version
         if not right:
             self.faults.append(f"'version' must be {version}")
+        return right
+
+    def is_format(self, word: str) -> bool:
+        """Say whether the document is of this format, as it is if it names none."""
+        right = self._values.get("format", word) == word
+        if not right:
+            self.faults.append(f"'format' must be {word!r}")
         return right
 
     def place(self, key: str) -> str:
@@ -215,7 +217,7 @@ class _Reading:
             self._collector.faults[known:] = [f"{label}: {fault}" for fault in faults]
 
     def _read_entry(self, number: int, value: object) -> str:
-        fields = _Fields(value, ("path", "source", "sha256", "mtime", "folder"))
+        fields = Fields(value, ("path", "source", "sha256", "mtime", "folder"))
         wanted = _Wanted(
             place=fields.place("path"),
             source=fields.text("source"),

@@ -2,8 +2,10 @@
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 
 from jobs.errors import OrderError, SourceChanged
@@ -70,6 +72,26 @@ class Reader:
             left -= count
             self._hear(count)
             yield self._buffer[:count]
+
+
+def read_small(path: Path, most: int, remedy: str) -> bytes:
+    """Read a file that says what to order, whole.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no file, or larger than `most` bytes, where `remedy` helps.
+    """
+    with open(path, "rb", opener=_open_unblocked) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it is larger than {most:,} bytes; {remedy}")
+    return content
+
+
+def _open_unblocked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a fifo would keep us waiting for its other end
 
 
 def _explained(error: OSError, path: str) -> OrderError:

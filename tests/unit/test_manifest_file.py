@@ -158,7 +158,7 @@ def test_two_entries_with_one_place_are_a_fault(tmp_path: Path, read: Read, entr
         ({"entries": []}, "there is nothing to burn: no file and no folder in the sources"),
         ({"title": 5}, "'title' must be a text that is not empty"),
         ({"volume_id": ""}, "'volume_id' must be a text that is not empty"),
-        ({"titel": "x"}, "'titel' is unknown; there are version, title, volume_id, entries"),
+        ({"titel": "x"}, "'titel' is unknown; there are version, format, title, volume_id, entries"),
     ],
 )
 def test_a_faulty_head_is_a_fault(read: Read, head: dict[str, object], fault: str) -> None:
