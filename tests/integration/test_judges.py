@@ -25,7 +25,7 @@ from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.joliet_names import Node, plan
 from jobs.mastering.medium import BLOCK, Family
 from jobs.mastering.previous_session import import_session
-from tests.manifests import NOON, entry_of, manifest_of
+from tests.manifests import NOON, a_file, a_folder, entry_of, manifest_of
 
 #: No test depends on how long drawing its examples takes.
 UNHURRIED = [HealthCheck.too_slow]
@@ -553,6 +553,21 @@ def test_the_deepest_tree_is_read_by_all(tmp_path: Path) -> None:
         run("7zz", "x", f"-t{tree}", f"-o{tmp_path / tree}", image)
 
     assert [found(tmp_path / folder).keys() == right for folder in ("x", "tar", "iso", "udf")] == [True] * 4
+
+
+def listed_by_bsdtar(folder: Path, entries: Sequence[Entry]) -> int:
+    judged = case(folder, Manifest.of(entries), Family.CD)
+    return run("bsdtar", "-tf", judged.file).count("\n") - 1  # less the root
+
+
+def test_fifty_thousand_files_in_one_folder_are_read(tmp_path: Path) -> None:
+    entries = [a_folder("many"), *(a_file(f"many/{number}", 0) for number in range(50_000))]
+
+    assert listed_by_bsdtar(tmp_path, entries) == 50_001
+
+
+def test_as_many_folders_as_path_tables_can_number_are_read(tmp_path: Path) -> None:
+    assert listed_by_bsdtar(tmp_path, [a_folder(f"{number}") for number in range(65_534)]) == 65_534
 
 
 @pytest.mark.parametrize(

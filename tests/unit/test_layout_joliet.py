@@ -471,18 +471,6 @@ def test_thirty_levels_of_names_with_control_characters_are_mastered() -> None:
     inspect(layout(manifest, BRIDGE), manifest)
 
 
-def test_fifty_thousand_files_in_one_folder_are_mastered() -> None:
-    manifest = Manifest.of([a_folder("many"), *(a_file(f"many/{number}", 0) for number in range(50_000))])
-
-    inspect(layout(manifest, CD), manifest)
-
-
-def test_the_most_folders_there_can_be_are_mastered() -> None:
-    manifest = Manifest.of([a_folder(f"{number}") for number in range(65_534)])
-
-    inspect(layout(manifest, CD), manifest)
-
-
 def test_names_of_every_length_are_mastered() -> None:
     names = ["x" * length for length in range(2, 256)] + ["ж" * length for length in range(2, 128)]
     manifest = Manifest.of([
