@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,8 @@ _COLUMNS = (
     ManifestEntry.inode,
     ManifestEntry.sha256,
     ManifestEntry.source_mtime_ns,
+    ManifestEntry.origin,
+    ManifestEntry.origin_sha256,
 )
 
 
@@ -57,13 +59,25 @@ def load_manifest(db: Session, manifest_id: int) -> Manifest:
     if stored is None or not stored.complete:
         raise NotFound(f"there is no manifest {manifest_id}")
     query = select(*_COLUMNS).where(ManifestEntry.manifest_id == manifest_id).order_by(ManifestEntry.position)
-    manifest = Manifest.of(
-        Entry(path, size, mtime_ns, folder, source or "", inode % 2**64, sha256 or "", source_mtime_ns)
-        for path, size, mtime_ns, folder, source, inode, sha256, source_mtime_ns in db.execute(query)
-    )
+    manifest = Manifest.of((_entry(row) for row in db.execute(query)), stored.head or "")
     if manifest.sha256 != stored.sha256:
         raise DiscError(f"manifest {manifest_id} is damaged: its digest is {manifest.sha256}, not {stored.sha256}")
     return manifest
+
+
+def _entry(row: Row[*tuple[object, ...]]) -> Entry:
+    return Entry(
+        path=row.path,
+        size=row.size,
+        mtime_ns=row.mtime_ns,
+        folder=row.folder,
+        source=row.source or "",
+        inode=row.inode % 2**64,
+        sha256=row.sha256 or "",
+        source_mtime_ns=row.source_mtime_ns,
+        origin=row.origin or "",
+        origin_sha256=row.origin_sha256 or "",
+    )
 
 
 def _find_or_begin(database: Database, manifest: Manifest) -> tuple[int, bool]:
@@ -71,7 +85,12 @@ def _find_or_begin(database: Database, manifest: Manifest) -> tuple[int, bool]:
     with database.read() as db:
         found = db.execute(query).one_or_none()
     if found is None:
-        row = {"sha256": manifest.sha256, "entries": len(manifest.entries), "bytes": manifest.bytes}
+        row = {
+            "sha256": manifest.sha256,
+            "entries": len(manifest.entries),
+            "bytes": manifest.bytes,
+            "head": manifest.head or None,
+        }
         with database.write() as db:
             db.connection().execute(_insert_missing(database, StoredManifest), [row])
             found = db.execute(query).one()
@@ -104,4 +123,6 @@ def _rows(manifest_id: int, manifest: Manifest) -> Iterator[dict[str, object]]:
             "source_mtime_ns": entry.source_mtime_ns,
             "inode": (entry.inode + 2**63) % 2**64 - 2**63,  # file systems use all 64 bits, SQL's are signed
             "sha256": entry.sha256 or None,
+            "origin": entry.origin or None,
+            "origin_sha256": entry.origin_sha256 or None,
         }

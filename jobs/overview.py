@@ -117,11 +117,15 @@ def newest_event(db: Session) -> int:
 
 
 def find_documents(db: Session, what: str) -> list[Document]:
-    """Find the jobs and discs that hold a file, by its name, its place or its SHA-256."""
+    """Find the jobs and discs that hold a file, by its name, its place or its SHA-256.
+
+    A track is found by its samples' digest, and by that of the file they were decoded from.
+    """
     digest = what.lower()
     is_digest = len(digest) == 64 and all(letter in "0123456789abcdef" for letter in digest)  # noqa: PLR2004
     name = what.rpartition("/")[2]
-    match = ManifestEntry.sha256 == digest if is_digest else ManifestEntry.name == name
+    digests = or_(ManifestEntry.sha256 == digest, ManifestEntry.origin_sha256 == digest)
+    match = digests if is_digest else ManifestEntry.name == name
     query = (
         select(ManifestEntry, Job)
         .join(Job, Job.manifest_id == ManifestEntry.manifest_id)

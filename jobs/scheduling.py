@@ -1,6 +1,6 @@
 """Which copy goes to which recorder; may be run by anyone at any time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, exists, or_, select, text
@@ -51,27 +51,45 @@ def media_class(medium: MediumKind | Family, blocks: int, nonblank: Nonblank) ->
 
 
 def classes_for(info: MediumInfo) -> list[str]:
-    """List the classes of media that this very medium can serve."""
-    policies = [Nonblank.REJECT, Nonblank.APPEND, Nonblank.BLANK]
-    free = info.free_blocks
-    if info.used:
-        policies = [Nonblank.BLANK] if info.kind.is_rewritable else []
-        free = info.capacity
-    elif info.status is MediumStatus.COMPLETE:
-        policies = []
-    sizes = {size for size in info.kind.family.sizes if size <= free}
-    sizes |= {info.kind.capacity} if info.kind.capacity <= free else set()
+    """List the classes of media that this very medium can serve.
+
+    A used medium serves orders that append whatever their size: its room is what it has left, see `suits`.
+    """
+    sizes = {*info.kind.family.sizes, info.kind.capacity}
     return [
         f"{medium}/{size}/{policy}"
         for medium in (info.kind, info.kind.family)
         for size in sorted(sizes)
-        for policy in policies
+        for policy in _policies(info)
+        if size <= _room(info, policy)
     ]
+
+
+def _policies(info: MediumInfo) -> list[Nonblank]:
+    """List what orders may say of nonblank media for this one to serve them."""
+    erasable = [Nonblank.BLANK] if info.kind.is_rewritable else []
+    if info.used:
+        appendable = info.status is MediumStatus.APPENDABLE and info.kind.is_sequential
+        return [Nonblank.APPEND, *erasable] if appendable else erasable
+    if info.status is MediumStatus.COMPLETE:
+        return []
+    return [Nonblank.REJECT, *([Nonblank.APPEND] if info.kind.is_sequential else []), Nonblank.BLANK]
+
+
+def _room(info: MediumInfo, policy: Nonblank) -> int:
+    """Return the blocks of the largest class of orders that may come: a used medium's free ones are asked for later."""
+    if not info.used:
+        return info.free_blocks
+    return info.capacity if policy is Nonblank.BLANK else info.kind.capacity
 
 
 def suits(job: Job, info: MediumInfo) -> bool:
     """Say whether a medium can take this job's disc."""
-    return class_of(job) in classes_for(info)
+    return class_of(job) in classes_for(info) and (not _appends(class_of(job)) or job.blocks <= info.free_blocks)
+
+
+def _appends(name: str) -> bool:
+    return name.endswith(f"/{Nonblank.APPEND}")
 
 
 def class_of(job: Job) -> str:
@@ -90,16 +108,17 @@ def demand(db: Session, recorder: str, kinds: Sequence[MediumKind]) -> MediumKin
     best: tuple[int, int] | None = None
     chosen = None
     for kind in kinds:
-        copy = next_copy(db, recorder, classes_for(fresh(kind)))
+        copy = next_copy(db, recorder, fresh(kind))
         if copy is not None and (best is None or (-copy.priority, copy.id) < best):
             best, chosen = (-copy.priority, copy.id), kind
     return chosen
 
 
-def next_copy(db: Session, recorder: str, classes: Iterable[str]) -> Copy | None:
-    """Find the queued copy that is next for a recorder: highest priority, then oldest."""
-    wanted = sorted(set(classes) & _queued_classes(db))
-    found = [copy for name in wanted if (copy := db.scalar(_next_of_class(recorder, name))) is not None]
+def next_copy(db: Session, recorder: str, info: MediumInfo) -> Copy | None:
+    """Find the queued copy that is next for a recorder with this medium: highest priority, then oldest."""
+    wanted = sorted(set(classes_for(info)) & _queued_classes(db))
+    queries = [_next_of_class(recorder, name, info.free_blocks) for name in wanted]
+    found = [copy for query in queries if (copy := db.scalar(query)) is not None]
     return min(found, key=lambda copy: (-copy.priority, copy.id), default=None)
 
 
@@ -120,7 +139,7 @@ def _queued_classes(db: Session) -> set[str]:
     return set(db.scalars(_QUEUED_CLASSES))
 
 
-def _next_of_class(recorder: str, name: str) -> Select[Copy]:
+def _next_of_class(recorder: str, name: str, room: int) -> Select[Copy]:
     avoided = exists().where(
         Attempt.copy_id == Copy.id,
         Attempt.recorder == recorder,
@@ -129,9 +148,10 @@ def _next_of_class(recorder: str, name: str) -> Select[Copy]:
         or_(Recorder.cleared.is_(None), Attempt.finished > Recorder.cleared),
     )
     unresolved = exists().where(Attempt.copy_id == Copy.id, Attempt.outcome.is_(None))  # on a host that is away
+    fits = [exists().where(Job.id == Copy.job_id, Job.blocks <= room)] if _appends(name) else []
     return (
         select(Copy)
-        .where(Copy.media_class == name, text(WAITS_FOR_A_RECORDER))
+        .where(Copy.media_class == name, text(WAITS_FOR_A_RECORDER), *fits)
         .where(or_(Copy.not_before.is_(None), Copy.not_before <= now()), ~avoided, ~unresolved)
         .order_by(Copy.priority.desc(), Copy.id)
         .limit(1)
@@ -179,7 +199,7 @@ def _assign_once(db: Session, name: str) -> tuple[bool, Assignment | None]:
     if recorder is None or db.scalar(unsettled) is not None:
         return False, None
     info = medium_of(recorder)
-    candidate = next_copy(db, name, classes_for(info)) if info is not None else None
+    candidate = next_copy(db, name, info) if info is not None else None
     if candidate is None:
         return False, None
     job = db.scalar(select(Job).where(Job.id == candidate.job_id).with_for_update())

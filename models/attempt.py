@@ -66,6 +66,9 @@ class Attempt(Base):
     finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ejected: Mapped[datetime | None] = mapped_column(UtcDateTime)  #: its disc left the recorder
 
+    master_key: Mapped[str | None] = mapped_column(SHA256)  #: of a session laid out for this disc; null: the job's
+    first_block: Mapped[int | None]  #: of the session on the medium; set by the permit to write
+
     @property
     def may_have_written(self) -> bool:
         """True if a disc may exist of which nobody has said yet what it is; a lost one is such a disc."""

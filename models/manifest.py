@@ -19,13 +19,14 @@ class Manifest(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     complete: Mapped[bool] = mapped_column(default=False)  #: every batch of its entries is stored
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
+    head: Mapped[str | None] = mapped_column(Text)  #: what the entries alone do not say, as canonical JSON
 
 
 class ManifestEntry(Base):
     """One file or folder of a manifest."""
 
     __tablename__ = "manifest_entry"
-    __table_args__ = (Index(None, "name"), Index(None, "sha256"))
+    __table_args__ = (Index(None, "name"), Index(None, "sha256"), Index(None, "origin_sha256"))
 
     manifest_id: Mapped[int] = mapped_column(ForeignKey("manifest.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
@@ -38,3 +39,5 @@ class ManifestEntry(Base):
     source_mtime_ns: Mapped[int] = mapped_column(BigInteger)  #: of the source, to notice a changed file; 0 for a folder
     inode: Mapped[int] = mapped_column(BigInteger)  #: of the source, to notice a replaced file
     sha256: Mapped[str | None] = mapped_column(SHA256)  #: null for a folder
+    origin: Mapped[str | None] = mapped_column(Text)  #: the file that `source` was made of, where it was: decoded audio
+    origin_sha256: Mapped[str | None] = mapped_column(SHA256)

@@ -140,7 +140,7 @@ def _kind_to_load(station: Station, medium: MediumInfo | None, stock: list[Mediu
 
 def _is_wanted(station: Station, medium: MediumInfo) -> bool:
     with station.database.read() as db:
-        return scheduling.next_copy(db, station.name, scheduling.classes_for(medium)) is not None
+        return scheduling.next_copy(db, station.name, medium) is not None
 
 
 def _is_set_aside(station: Station) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -43,6 +44,15 @@ def a_manifest(files: int = 3) -> Manifest:
     return Manifest.of([Entry("folder", 0, 5, folder=True), odd, *many])
 
 
+def an_audio_manifest() -> Manifest:
+    track = Entry("01", 705_600, 9, source="/store/ab/cd", inode=3, sha256="c" * 64, source_mtime_ns=8)
+    tracks = [
+        replace(track, path=f"0{number}", origin=f"/music/{number}.flac", origin_sha256=f"{number:064x}")
+        for number in (1, 2)
+    ]
+    return Manifest.of(tracks, '{"places":[0,705600],"programme":{"mcn":""}}')
+
+
 def counts(database: Database) -> tuple[int | None, int | None]:
     with database.read() as db:
         manifests = db.scalar(select(func.count()).select_from(StoredManifest))
@@ -59,6 +69,16 @@ def test_what_was_stored_is_loaded(database: Database) -> None:
         stored = db.get_one(StoredManifest, manifest_id)
     assert (stored.sha256, stored.entries, stored.bytes) == (manifest.sha256, 5, manifest.bytes)
     assert stored.complete
+
+
+def test_what_the_entries_do_not_say_is_kept_too(database: Database) -> None:
+    manifest = an_audio_manifest()
+
+    manifest_id = store_manifest(database, manifest)
+
+    with database.read() as db:
+        assert load_manifest(db, manifest_id) == manifest
+    assert store_manifest(database, Manifest.of(manifest.entries)) != manifest_id
 
 
 def test_entries_can_be_found_by_name_and_digest(database: Database) -> None:

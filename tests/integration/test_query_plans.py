@@ -11,7 +11,7 @@ from jobs.ledger import Owner
 from jobs.mastering.medium import MediumKind
 from jobs.overview import find_documents
 from jobs.rollup import roll_up
-from jobs.scheduling import assign_to, classes_for, fresh, next_copy
+from jobs.scheduling import assign_to, fresh, next_copy
 from models.attempt import Attempt
 from models.base import Base
 from models.database import Database
@@ -123,7 +123,7 @@ def test_the_next_copy_is_found_through_its_index(full: Database) -> None:
     found: list[int] = []
 
     def look(db: Session) -> None:
-        copy = next_copy(db, "left", classes_for(fresh(MediumKind.DVD_R)))
+        copy = next_copy(db, "left", fresh(MediumKind.DVD_R))
         assert copy is not None
         found.append(copy.priority)
 
@@ -136,14 +136,19 @@ def test_the_next_copy_is_found_through_its_index(full: Database) -> None:
 
 
 def test_looking_for_nothing_reads_nothing(full: Database) -> None:
-    plans = Plans(full, lambda db: next_copy(db, "left", classes_for(fresh(MediumKind.BD_R_DL))[:1]))
+    plans = Plans(full, lambda db: next_copy(db, "left", fresh(MediumKind.CD_R)))
 
     assert plans.uses("ix_copy_next")
     assert plans.scans("copy") == []
 
 
 @pytest.mark.parametrize(
-    ("what", "index"), [("wanted", "ix_manifest_entry_name"), (DIGEST, "ix_manifest_entry_sha256")]
+    ("what", "index"),
+    [
+        ("wanted", "ix_manifest_entry_name"),
+        (DIGEST, "ix_manifest_entry_sha256"),
+        (DIGEST, "ix_manifest_entry_origin_sha256"),
+    ],
 )
 def test_a_file_is_found_through_an_index(full: Database, what: str, index: str) -> None:
     found: list[object] = []

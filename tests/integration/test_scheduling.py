@@ -9,7 +9,7 @@ from jobs import control, ledger
 from jobs.errors import DiscFull, RecorderStalled, Remedy
 from jobs.ledger import Verdict
 from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
-from jobs.scheduling import Assignment, assign, assign_to, classes_for, demand, fresh, media_class
+from jobs.scheduling import Assignment, assign, assign_to, classes_for, demand, fresh, media_class, suits
 from models.attempt import Attempt
 from models.base import now
 from models.database import Database
@@ -36,6 +36,10 @@ CD, DVD = MediumKind.CD_R, MediumKind.DVD_R
 
 def used(kind: MediumKind) -> MediumInfo:
     return MediumInfo(kind, MediumStatus.COMPLETE, kind.capacity, 0, used=True, sessions=1)
+
+
+def appendable(kind: MediumKind, free: int) -> MediumInfo:
+    return MediumInfo(kind, MediumStatus.APPENDABLE, kind.capacity, free, used=True, sessions=1, next_writable=1000)
 
 
 def orders(database: Database, *jobs: dict[str, object], medium: MediumInfo | None = BLANK) -> list[str]:
@@ -170,6 +174,45 @@ def test_a_used_medium_serves_only_orders_that_allow_it_to_be_blanked(
     orders(database, {"nonblank": nonblank}, medium=loaded)
 
     assert (assign_to(database, "left") is not None) == served
+
+
+@pytest.mark.parametrize(
+    ("nonblank", "loaded", "served"),
+    [
+        (Nonblank.APPEND, appendable(DVD, 1000), True),
+        (Nonblank.APPEND, appendable(DVD, 999), False),
+        (Nonblank.APPEND, used(DVD), False),
+        (Nonblank.APPEND, fresh(DVD), True),
+        (Nonblank.APPEND, fresh(MediumKind.DVD_PLUS_RW), False),
+        (Nonblank.APPEND, appendable(MediumKind.DVD_PLUS_RW, 2_000_000), False),
+        (Nonblank.REJECT, appendable(DVD, 2_000_000), False),
+        (Nonblank.BLANK, appendable(DVD, 2_000_000), False),
+        (Nonblank.BLANK, appendable(MediumKind.DVD_RW, 999), True),
+        (Nonblank.APPEND, appendable(MediumKind.DVD_RW, 999), False),
+    ],
+)
+def test_a_session_is_appended_where_one_can_follow_and_has_room(
+    database: Database, nonblank: Nonblank, loaded: MediumInfo, *, served: bool
+) -> None:
+    (job,) = orders(database, {"nonblank": nonblank}, medium=loaded)
+
+    assert suits(job_row(database, job), loaded) == served
+    assert (assign_to(database, "left") is not None) == served
+
+
+def test_a_session_too_large_for_the_disc_in_the_tray_does_not_stop_a_smaller_one(database: Database) -> None:
+    large = {"nonblank": Nonblank.APPEND, "blocks": 5000, "priority": 9}
+    small = {"nonblank": Nonblank.APPEND, "blocks": 500}
+    _, fitting = orders(database, large, small, medium=appendable(DVD, 1000))
+
+    assert next_job(database) == fitting
+
+
+def test_a_simulated_session_wants_a_blank_medium(database: Database) -> None:
+    (job,) = orders(database, {"nonblank": Nonblank.APPEND, "simulate": True}, medium=None)
+
+    assert not suits(job_row(database, job), appendable(DVD, 2_000_000))
+    assert suits(job_row(database, job), fresh(DVD))
 
 
 @pytest.mark.parametrize("kind", list(MediumKind))
