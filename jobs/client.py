@@ -8,10 +8,11 @@ from typing import Self
 
 from jobs import control
 from jobs.dispatch import CeleryBell
+from jobs.intake import Progress, silent
 from jobs.ordering import Content, Options
-from jobs.overview import Document, discs_in_trays, job_document
+from jobs.overview import Document, discs_in_trays, job_document, notes_of
 from jobs.settings import Settings, load_settings
-from jobs.submission import Mill, Progress, assign_now, silent, submit
+from jobs.submission import Mill, assign_now, submit
 from models.database import Database
 from models.vocabulary import JobState, Nonblank, StageMode
 
@@ -91,6 +92,12 @@ class JobHandle:
         """
         with self._client.database.read() as db:
             return Report(job_document(db, self.id))
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not quite as it was given: audio that was resampled, names that CD-TEXT can't hold."""
+        with self._client.database.read() as db:
+            return notes_of(db, self.id)
 
     def watch(self, timeout: float | None = None) -> Iterator[Report]:
         """Yield a report whenever something changed, the last when the job is over or waits for a decision.

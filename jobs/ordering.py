@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from jobs.errors import OrderError
-from jobs.mastering.medium import requested_medium
+from jobs.mastering.medium import MediumKind, requested_medium
 from models.vocabulary import Nonblank, StageMode
 
 MOST_COPIES = 100_000
@@ -86,12 +86,19 @@ class Options:
             yield f"--max-spoiled {self.max_spoiled} is below 1"
         if self.nonblank is Nonblank.APPEND:
             yield "appending a session to a used medium is not available; order --nonblank reject or blank"
+        yield from self._medium_faults()
         if len(self.client) > 64 or not self.client.isprintable():  # noqa: PLR2004
             yield "the client's name must be at most 64 printable characters"
         if self.key is not None and not (0 < len(self.key) <= 200 and self.key.isprintable()):  # noqa: PLR2004
             yield "the key must be 1 to 200 printable characters"
-        if self.medium:
-            try:
-                requested_medium(self.medium)
-            except OrderError as error:
-                yield error.message
+
+    def _medium_faults(self) -> Iterator[str]:
+        if not self.medium:
+            return
+        try:
+            medium = requested_medium(self.medium)
+        except OrderError as error:
+            yield error.message
+            return
+        if self.nonblank is Nonblank.APPEND and isinstance(medium, MediumKind) and not medium.is_sequential:
+            yield f"a {medium} is written over from its start, so no session can be appended; order --nonblank blank"

@@ -17,6 +17,8 @@ from models.vocabulary import Condition, CopyState, Intent, JobState, Outcome, S
 
 Document = dict[str, object]
 
+#: The kind of the events that tell who ordered what is not quite as it was given.
+NOTED = "noted"
 #: Share of an attempt's work that each stage stands for: a disc is written, then read.
 _WRITTEN, _VERIFIED = 0.5, 0.5
 
@@ -109,6 +111,12 @@ def event_documents(
     if job is not None:
         query = query.where(Event.job_id == job)
     return [(event.id, _event_document(event)) for event in db.scalars(query)]
+
+
+def notes_of(db: Session, job: str) -> list[str]:
+    """Return what whoever ordered a job was told of its content: sentences, oldest first."""
+    query = select(Event.data).where(Event.job_id == job, Event.kind == NOTED).order_by(Event.id)
+    return [str(data["note"]) for data in db.scalars(query)]
 
 
 def newest_event(db: Session) -> int:

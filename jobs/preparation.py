@@ -11,6 +11,7 @@ from jobs.mastering.inspection import inspect
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.masters import MasterStore, StoredMaster, master_key
 from jobs.mastering.medium import BLOCK, Family, MediumKind, largest, requested_medium
+from jobs.mastering.programme import Programme
 from models.database import Database
 from models.job import Job
 from models.vocabulary import DiscFormat
@@ -27,6 +28,7 @@ class LaidOut:
     format: DiscFormat
     options: LayoutOptions
     image: ExtentMap
+    programme: Programme | None = None  #: of audio: its tracks, and what the disc tells of them
 
     @property
     def key(self) -> str:

@@ -27,7 +27,7 @@ from typer.core import TyperGroup
 from jobs.errors import DiscError
 
 Document = Mapping[str, object]
-#: Hears the phase and how many bytes of how many are through, as `jobs.submission.Progress`.
+#: Hears the phase and how many bytes of how many are through, as `jobs.intake.Progress`.
 Heard = Callable[[str, int, int], None]
 
 FAILED, WAITING, TIMED_OUT = 1, 3, 4

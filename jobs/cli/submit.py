@@ -85,6 +85,8 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
                 progress=bars,
             )
         _tell(job, wait=wait, as_json=as_json)
+        for note in job.notes:
+            console.say(f"note: {note}")
         if wait:
             _wait(mill, job, timeout, as_json=as_json)
 
