@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jobs.client import Client, JobHandle, Report
-    from jobs.ordering import data_disc, image_disc, manifest_disc
+    from jobs.ordering import Boot, audio_disc, data_disc, image_disc, manifest_disc
 
-__all__ = ["Client", "JobHandle", "Report", "data_disc", "image_disc", "manifest_disc"]
+__all__ = ["Boot", "Client", "JobHandle", "Report", "audio_disc", "data_disc", "image_disc", "manifest_disc"]
 
 _HOMES = {
     "Client": "jobs.client",
     "JobHandle": "jobs.client",
     "Report": "jobs.client",
+    "Boot": "jobs.ordering",
+    "audio_disc": "jobs.ordering",
     "data_disc": "jobs.ordering",
     "image_disc": "jobs.ordering",
     "manifest_disc": "jobs.ordering",

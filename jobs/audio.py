@@ -212,7 +212,7 @@ def _texts(order: AudioOrder, decoded: Sequence[Decoded]) -> _Texts:
     tags = [each.facts.tags for each in decoded]
     titles = [tag.title or track.text.title for tag, track in zip(tags, order.tracks, strict=True)]
     return _Texts(
-        disc=DiscText(_common(tag.album for tag in tags), _common(tag.performer for tag in tags)),
+        disc=DiscText(order.text.title or _common(tag.album for tag in tags), _common(tag.performer for tag in tags)),
         tracks=tuple(DiscText(title, tag.performer) for title, tag in zip(titles, tags, strict=True)),
         isrcs=tuple(tag.isrc if ISRC.fullmatch(tag.isrc) else "" for tag in tags),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from jobs.errors import Faults
+from jobs.mastering.audio_verification import compare_audio
 from jobs.mastering.image import ChecksumTaker, ExtentMap, ImageReader, SourceGuard
 from jobs.mastering.inspection import inspect
 from jobs.mastering.joliet import default_volume_id, name_faults
@@ -66,15 +67,24 @@ def write_image(image: ExtentMap, path: Path, progress: Progress) -> str:
     return taker.result().sha256
 
 
-def compare_image(path: Path, master: StoredMaster, family: Family, progress: Progress) -> Comparison:
+def compare_image(
+    path: Path, master: StoredMaster, family: Family, progress: Progress, first_block: int = 0
+) -> Comparison:
     """Compare a file with a master, block by block; more than the master has is a difference too.
+
+    `first_block` is where in the file the master's session begins. Samples may all be earlier or later by the same
+    time, as drives read them.
 
     Raises:
         MediumDiffers: the file ends early.
     """
     ear = _Ear(master.block_size, progress)
-    comparison = compare(_pieces(path), master, ear, family)
-    surplus = path.stat().st_size - master.size
+    start = first_block * master.block_size
+    if master.programme is not None:
+        comparison = compare_audio(lambda: _pieces(path, start), master, ear)
+    else:
+        comparison = compare(_pieces(path, start), master, ear, family)
+    surplus = path.stat().st_size - start - master.size
     if surplus <= 0:
         return comparison
     behind = Difference(master.blocks, -(-surplus // master.block_size), ("(behind the master's end)",))
@@ -98,8 +108,9 @@ class _Ear:
         return False
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path, start: int) -> Iterator[bytes]:
     with path.open("rb") as file:
+        file.seek(start)
         while piece := file.read(_STRIDE):
             yield piece
 

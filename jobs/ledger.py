@@ -138,8 +138,12 @@ def start(db: Session, attempt_id: str, owner: Owner) -> Rows | None:
     return rows
 
 
-def permit(db: Session, attempt_id: str, owner: Owner, medium: MediumInfo, medium_id: str) -> None:
+def permit(  # noqa: PLR0913  (what there is to know of a burn before it begins)
+    db: Session, attempt_id: str, owner: Owner, medium: MediumInfo, medium_id: str, *, master_key: str | None = None
+) -> None:
     """Journal "writing medium M": the point of no return.
+
+    `master_key` names the master of a session that was laid out for this very disc.
 
     Raises:
         Fenced: this owner may not write any more.
@@ -155,6 +159,8 @@ def permit(db: Session, attempt_id: str, owner: Owner, medium: MediumInfo, mediu
     rows.attempt.medium_id = medium_id
     rows.attempt.medium_erases = rows.recorder.medium_erases
     rows.attempt.medium_session = medium.sessions + 1
+    rows.attempt.first_block = medium.next_writable
+    rows.attempt.master_key = master_key
     _note(db, "writing", rows, medium=medium_id)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from jobs.ordering import Boot
 from jobs.reading import read_small
 from jobs.roots import ContentRoots, shown
 from jobs.scanning import EARLIEST_NS, LATEST_NS, Collector, Scan, is_text
@@ -26,15 +27,17 @@ def read_manifest_file(path: Path, roots: ContentRoots) -> Scan:
     """Read a manifest file and look at all it names; relative sources are relative to the file's folder."""
     collector = Collector(roots)
     try:
-        head = Fields(load_document(path), ("version", "format", "title", "volume_id", "entries"))
+        head = Fields(load_document(path), ("version", "format", "title", "volume_id", "entries", "boot"))
     except (OSError, ValueError, RecursionError) as error:
         return Scan((), (f"{shown(path)} is no manifest file: {explain(error)}",))
     title, volume_id = head.text("title"), head.text("volume_id")
+    boot: tuple[Boot, ...] = ()
     if head.is_version(1) and head.is_format("joliet"):
         reading = _Reading(collector, path.absolute().parent)
         reading.read(head.items("entries"))
+        boot = tuple(head.boot(number, value) for number, value in enumerate(head.items("boot", optional=True)))
     collector.faults[:0] = head.faults
-    return collector.result(title, volume_id)
+    return collector.result(title, volume_id, boot)
 
 
 def load_document(path: Path) -> object:
@@ -102,9 +105,9 @@ class Fields:
             self.faults.append(f"{key!r} must be true or false")
         return value is True
 
-    def items(self, key: str) -> list[object]:
-        """Return a list that must be there."""
-        value = self._values.get(key)
+    def items(self, key: str, *, optional: bool = False) -> list[object]:
+        """Return a list, which must be there unless it is optional."""
+        value = self._values.get(key, [] if optional else None)
         if not isinstance(value, list):
             self.faults.append(f"{key!r} must be a list")
             return []
@@ -133,6 +136,14 @@ class Fields:
         elif key not in self._values:
             self.faults.append(f"{key!r} is missing")
         return value
+
+    def boot(self, number: int, value: object) -> Boot:
+        """Read one of the boot images; its faults are noted here."""
+        fields = Fields(value, ("path", "platform", "emulation", "manufacturer"))
+        texts = {key: text for key in ("platform", "emulation", "manufacturer") if (text := fields.text(key))}
+        boot = Boot(fields.place("path"), **texts)
+        self.faults += [f"boot[{number}]: {fault}" for fault in fields.faults]
+        return boot
 
     def sha256(self, key: str) -> str:
         """Return a SHA-256 in small letters, or nothing."""

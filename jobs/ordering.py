@@ -1,6 +1,6 @@
 """What can be ordered: content, and how it is to be burnt; every fault of it at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,27 +17,57 @@ class ContentKind(StrEnum):
 
     DATA = "data"  #: files and folders
     IMAGE = "image"  #: a ready-made ISO
-    MANIFEST = "manifest"  #: a JSON manifest file
+    MANIFEST = "manifest"  #: a JSON manifest file, of data or audio
+    AUDIO = "audio"  #: audio files, a track each
+    CUE = "cue"  #: a CUE sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """A file of the disc that computers start from: `path` is its place there; see docs/manifest.md for the words."""
+
+    path: str
+    platform: str = "x86"
+    emulation: str = "none"
+    manufacturer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What goes on the disc. `volume_id` and `title` default to what the sources suggest."""
+    """What goes on the disc. `volume_id` and `title` default to what the sources suggest; `boot` is for data."""
 
     kind: ContentKind
     paths: tuple[Path, ...]
     volume_id: str = ""
     title: str = ""
+    boot: tuple[Boot, ...] = ()
 
 
-def data_disc(*paths: str | Path, volume_id: str = "", title: str = "") -> Content:
-    """Order files and folders; a folder gives its content to the disc's root, several are merged."""
-    return Content(ContentKind.DATA, tuple(map(Path, paths)), volume_id, title)
+def data_disc(*paths: str | Path, volume_id: str = "", title: str = "", boot: Sequence[Boot] = ()) -> Content:
+    """Order files and folders; a folder gives its content to the disc's root, several are merged.
+
+    `boot` names files among them that computers start from, the first being the default.
+    """
+    return Content(ContentKind.DATA, tuple(map(Path, paths)), volume_id, title, tuple(boot))
 
 
 def image_disc(path: str | Path, *, title: str = "") -> Content:
     """Order a ready-made ISO, burnt bit for bit."""
     return Content(ContentKind.IMAGE, (Path(path),), title=title)
+
+
+def audio_disc(*files: str | Path, title: str = "", cue: str | Path | None = None) -> Content:
+    """Order an audio disc: files in the order of its tracks, or what a CUE sheet says.
+
+    Raises:
+        OrderError: both are given, or neither.
+    """
+    if bool(files) is (cue is not None):
+        message = "an audio disc is made of files, or of one CUE sheet; give one or the other"
+        raise OrderError(message)
+    if cue is not None:
+        return Content(ContentKind.CUE, (Path(cue),), title=title)
+    return Content(ContentKind.AUDIO, tuple(map(Path, files)), title=title)
 
 
 def manifest_disc(path: str | Path, *, volume_id: str = "", title: str = "") -> Content:
@@ -84,8 +114,6 @@ class Options:
             yield f"speed {self.speed} is not above 0"
         if self.max_spoiled is not None and self.max_spoiled < 1:
             yield f"--max-spoiled {self.max_spoiled} is below 1"
-        if self.nonblank is Nonblank.APPEND:
-            yield "appending a session to a used medium is not available; order --nonblank reject or blank"
         yield from self._medium_faults()
         if len(self.client) > 64 or not self.client.isprintable():  # noqa: PLR2004
             yield "the client's name must be at most 64 printable characters"

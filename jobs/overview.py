@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -73,6 +74,12 @@ def attempt_document(db: Session, attempt_id: str) -> Document:
         message = f"no attempt {attempt_id}"
         raise NotFound(message)
     return _attempt_documents(db, [attempt])[0]
+
+
+def attempt_at(db: Session, job: str, path: Path) -> Attempt | None:
+    """Return the attempt of a job whose disc is a file, if one's is."""
+    query = select(Attempt).where(Attempt.job_id == job, Attempt.path == str(path)).order_by(Attempt.id.desc())
+    return db.scalars(query.limit(1)).one_or_none()
 
 
 def disc_documents(db: Session, job: str | None = None, recorder: str | None = None) -> list[Document]:

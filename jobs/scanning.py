@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.errors import OrderError
 from jobs.manifest import Entry
+from jobs.ordering import Boot
 from jobs.roots import ContentRoots, shown
 
 #: Entries of one disc. Links between folders can make a small tree endless in practice; this ends it.
@@ -29,13 +30,14 @@ _KINDS = {
 class Scan:
     """What the sources of an order hold, sorted by place, not hashed yet; and every fault found.
 
-    A file's `sha256` is empty, or what a manifest file demands. `title` and `volume_id` come from one, too.
+    A file's `sha256` is empty, or what a manifest file demands. `title`, `volume_id` and `boot` come from one, too.
     """
 
     entries: tuple[Entry, ...]
     faults: tuple[str, ...]
     title: str = ""
     volume_id: str = ""
+    boot: tuple[Boot, ...] = ()
 
 
 def scan(paths: Sequence[Path], roots: ContentRoots) -> Scan:
@@ -117,7 +119,7 @@ class Collector:
             self.faults.append("only a file can have a sha256, and its source is a folder")
         self._entries[place] = entry if entry.folder else replace(entry, sha256=sha256)
 
-    def result(self, title: str = "", volume_id: str = "") -> Scan:
+    def result(self, title: str = "", volume_id: str = "", boot: tuple[Boot, ...] = ()) -> Scan:
         """Return what was gathered; nothing at all is a fault as well."""
         if not self._entries and not self.faults:
             self.faults.append("there is nothing to burn: no file and no folder in the sources")
@@ -127,7 +129,7 @@ class Collector:
         for place in self._undated:
             self._entries[place] = replace(self._entries[place], mtime_ns=newest)
         ordered = sorted(self._entries.values(), key=lambda entry: entry.path)
-        return Scan(tuple(ordered), tuple(self.faults), title, volume_id)
+        return Scan(tuple(ordered), tuple(self.faults), title, volume_id, boot)
 
     @property
     def is_full(self) -> bool:

@@ -5,21 +5,28 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from jobs.audio import scan_audio, scan_cue
+from jobs.audio_intake import AudioIntake
+from jobs.audio_manifest import is_audio_manifest, read_audio_manifest
 from jobs.catalogue import store_manifest
+from jobs.data_intake import ImageIntake, TreeIntake
 from jobs.dispatch import Bell
 from jobs.errors import Faults, KeyTaken
-from jobs.intake import Order, Progress, Taken, look_through, silent
+from jobs.intake import Intake, Order, Progress, Taken, silent
+from jobs.manifest_file import read_manifest_file
 from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.programme import Programme
-from jobs.ordering import Content, Options
+from jobs.ordering import Content, ContentKind, Options
 from jobs.overview import NOTED
 from jobs.preparation import prepare_master
 from jobs.rollup import journal
+from jobs.scanning import scan, scan_image
 from jobs.scheduling import assign, class_of
 from jobs.settings import Settings
 from models.base import new_id
@@ -72,6 +79,25 @@ def assign_now(mill: Mill) -> None:
         assign(mill.database, mill.bell.ring)
     except SQLAlchemyError as error:
         log.warning("what is stored waits for the dispatcher: %s", error)
+
+
+def look_through(order: Order) -> Intake:
+    """Look at all that an order names; what is wrong is for the intake's `faults` to say."""
+    paths, roots = order.content.paths, order.roots
+    path = next(iter(paths), Path())
+    match order.content.kind:
+        case ContentKind.AUDIO:
+            return AudioIntake(order, scan_audio(paths, roots))
+        case ContentKind.CUE:
+            return AudioIntake(order, scan_cue(path, roots))
+        case ContentKind.IMAGE:
+            return ImageIntake(order, scan_image(path, roots))
+        case ContentKind.MANIFEST if is_audio_manifest(path):
+            return AudioIntake(order, read_audio_manifest(path, roots))
+        case ContentKind.MANIFEST:
+            return TreeIntake(order, read_manifest_file(path, roots))
+        case _:
+            return TreeIntake(order, scan(paths, roots))
 
 
 def _take(mill: Mill, content: Content, options: Options, progress: Progress) -> _Staged:

@@ -52,9 +52,7 @@ def master(
 def verify(
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE.iso|RECORDER", help="A file (r1 is a recorder, ./r1 a file), or whose disc to read."
-        ),
+        typer.Argument(metavar="FILE|RECORDER", help="A file (r1 is a recorder, ./r1 a file), or whose disc to read."),
     ],
     job: Annotated[str, typer.Option(metavar="ID", help="The job whose disc it should be.")],
     timeout: Annotated[float, typer.Option(metavar="S", min=0, help="Wait this many seconds for a recorder.")] = 7200,
@@ -100,14 +98,21 @@ def _ask_recorder(database: "Database", name: str, job: str, timeout: float) -> 
 def _compare_file(settings: "Settings", database: "Database", path: Path, job: "Job") -> Document:
     from jobs.image_file import compare_image
     from jobs.mastering.masters import MasterStore
-    from jobs.preparation import prepared_master
+    from jobs.overview import attempt_at
+    from jobs.preparation import burnt_master, prepared_master
 
     medium = requested_medium(job.medium)
     family = medium if isinstance(medium, Family) else medium.family
-    stored = prepared_master(database, MasterStore(settings.store / "masters"), job)
+    with database.read() as db:
+        attempt = attempt_at(db, job.id, path.resolve())
+    masters = MasterStore(settings.store / "masters")
+    if attempt is None:
+        stored, first_block = prepared_master(database, masters, job), 0
+    else:
+        stored, first_block = burnt_master(database, masters, job, attempt), attempt.first_block or 0
     try:
         with console.staging_bars() as bars:
-            compared = compare_image(path, stored, family, bars)
+            compared = compare_image(path, stored, family, bars, first_block)
     except MediumDiffers as error:
         return _report(job.id, str(path), "", error.message, ok=False)
     if compared.equal:

@@ -11,7 +11,7 @@ import typer
 
 from jobs.cli import console, doors
 from jobs.cli.console import AsJson, Timeout
-from jobs.ordering import Content, data_disc, image_disc, manifest_disc
+from jobs.ordering import Content, audio_disc, data_disc, image_disc, manifest_disc
 from models.vocabulary import Nonblank, StageMode
 
 if TYPE_CHECKING:
@@ -116,6 +116,27 @@ def data(
 ) -> Content:
     """Order files and folders, merged into the root of the disc."""
     return data_disc(*paths, volume_id=volume_id, title=title)
+
+
+@order.command(
+    epilog="Examples:\n\n  discmill submit audio 01.flac 02.wav --copies 10 --title 'Live 2026'\n\n"
+    "  discmill submit audio --cue album.cue --copies 100 --medium cd-r"
+)
+@ordering
+def audio(
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Audio files, a track each, in the disc's order.")
+    ] = None,
+    cue: Annotated[Path | None, typer.Option(metavar="FILE", help="A CUE sheet, which names the files itself.")] = None,
+    title: Title = "",
+) -> Content:
+    """Order an audio disc from sound files, or from a CUE sheet.
+
+    Everything is decoded now, to 44.1 kHz, 16 bits, stereo, and kept in the store: the files are not needed again.
+    """
+    if bool(files) is (cue is not None):
+        raise typer.BadParameter("name audio files, or one sheet with --cue", param_hint="FILE...")
+    return audio_disc(*(files or ()), title=title, cue=cue)
 
 
 @order.command(epilog="Example:\n\n  discmill submit image debian.iso --copies 5 --speed 8x")

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": {"--home"},
     "submit data": FORM | {"--volume-id"},
     "submit image": FORM,
+    "submit audio": FORM | {"--cue"},
     "submit manifest": FORM | {"--volume-id"},
     "jobs": {"--state", "--limit", "--json"},
     "show": {"--json"},

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jobs import manifest_file, scanning
 from jobs.manifest_file import read_manifest_file
+from jobs.ordering import Boot
 from jobs.roots import ContentRoots
 from jobs.scanning import Scan
 
@@ -158,7 +159,7 @@ def test_two_entries_with_one_place_are_a_fault(tmp_path: Path, read: Read, entr
         ({"entries": []}, "there is nothing to burn: no file and no folder in the sources"),
         ({"title": 5}, "'title' must be a text that is not empty"),
         ({"volume_id": ""}, "'volume_id' must be a text that is not empty"),
-        ({"titel": "x"}, "'titel' is unknown; there are version, format, title, volume_id, entries"),
+        ({"titel": "x"}, "'titel' is unknown; there are version, format, title, volume_id, entries, boot"),
     ],
 )
 def test_a_faulty_head_is_a_fault(read: Read, head: dict[str, object], fault: str) -> None:
@@ -266,3 +267,26 @@ def test_whatever_is_in_the_file_ends_in_entries_or_faults(text: bytes) -> None:
     for place in (entry.path for entry in found.entries):
         assert place.encode()
         assert not {"", ".", ".."} & set(place.split("/"))
+
+
+def test_boot_images_are_read_as_documented(read: Read) -> None:
+    whole = {"path": "a", "platform": "efi", "emulation": "none", "manufacturer": "US"}
+
+    found = read({"path": "a", "source": "a"}, boot=[{"path": "a"}, whole])
+
+    assert found.faults == ()
+    assert found.boot == (Boot("a"), Boot("a", "efi", "none", "US"))
+
+
+@pytest.mark.parametrize(
+    ("boot", "faults"),
+    [
+        ("a", ("'boot' must be a list",)),
+        (["a"], ("boot[0]: must be a JSON object", "boot[0]: 'path' is missing")),
+        ([{"path": "/a", "cpu": 1}], ("boot[0]: 'cpu' is unknown; there are path, platform, emulation, manufacturer",
+                                      "boot[0]: 'path' is absolute; places on a disc begin without /")),
+        ([{"path": "a", "platform": 7}], ("boot[0]: 'platform' must be a text that is not empty",)),
+    ],
+)  # fmt: skip
+def test_faulty_boot_images_are_told_apart(read: Read, boot: object, faults: tuple[str, ...]) -> None:
+    assert read({"path": "a", "source": "a"}, boot=boot).faults == faults
