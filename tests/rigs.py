@@ -98,12 +98,13 @@ class TestRig:
 
     def shelf(self, which: str = "accept") -> list[Path]:
         """List the discs on the shelves of all recorders."""
-        return sorted((self.settings.home / "recorders").glob(f"*/shelf/{which}/*.iso"))
+        shelves = self.settings.home / "recorders"
+        return sorted(disc for kind in ("iso", "bin") for disc in shelves.glob(f"*/shelf/{which}/*.{kind}"))
 
     def discs_of(self, job: JobHandle, which: str = "accept") -> list[Path]:
         """List the discs on the shelves that carry the label of one of a job's attempts."""
-        endings = tuple(f"{str(disc['attempt'])[-12:]}.iso" for disc in job.report().discs)
-        return [path for path in self.shelf(which) if path.name.endswith(endings)]
+        endings = tuple(str(disc["attempt"])[-12:] for disc in job.report().discs)
+        return [path for path in self.shelf(which) if path.stem.endswith(endings)]
 
     def until_idle(self) -> None:
         """Wait until every recorder is ready again."""

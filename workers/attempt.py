@@ -7,20 +7,28 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from jobs import ledger
-from jobs.errors import DiscError, MediumUnsuitable, NotFound, NotPermitted, OutsideRoots, RecorderMissing
+from jobs.errors import (
+    DiscError,
+    MediumUnsuitable,
+    NotFound,
+    NotPermitted,
+    OutsideRoots,
+    RecorderMissing,
+    WrongDisc,
+)
 from jobs.ledger import Verdict
 from jobs.mastering.handle import RecorderHandle
 from jobs.mastering.master import DiscMaster, RecordOptions
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
 from jobs.overview import attempt_document
-from jobs.preparation import prepared_master
 from jobs.scheduling import suits
 from models.job import Job
-from models.vocabulary import Outcome, Stage
-from workers.proof import evidence_folder, note_medium, verify
+from models.vocabulary import Nonblank, Outcome, Stage
+from workers.proof import BurntMedium, evidence_folder, note_medium, verify
 from workers.recovery import judge
 from workers.reporting import Reporter, Work
+from workers.session import Session, session_for
 from workers.settling import conclude, disc_label, work_of
 from workers.station import Station
 
@@ -72,33 +80,43 @@ def _known_verdict(station: Station, attempt_id: str) -> str:
 
 
 def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
-    stored = prepared_master(station.database, station.masters, task.job)
-    _check_roots(station, stored)
-    _burn(station, task, stored, reporter)
+    burnt = _burn(station, task, reporter)
     if task.job.simulate:
         return Verdict(Outcome.SIMULATED)
     with station.database.write() as db:
         ledger.enter(db, task.work.attempt, station.owner, Stage.VERIFYING)
     if not task.job.verify:
         return Verdict(Outcome.GOOD, verified=False)
-    return verify(station, task.job, stored, reporter)
+    return verify(station, task.job, burnt, reporter)
 
 
-def _burn(station: Station, task: Task, stored: StoredMaster, reporter: Reporter) -> None:
+def _burn(station: Station, task: Task, reporter: Reporter) -> StoredMaster:
+    """Burn what belongs on the medium in the tray; return the master of it."""
     with DiscMaster([station.device.recorder]).open() as master:
         master.set_format(task.job.format)
         recorder = _bound(master)
         medium = master.set_recorder(recorder)
         _check_medium(task.job, medium)
-        if medium.used:
-            _blank(station, task, reporter)
-            medium = master.set_recorder(recorder)
         master.advise(reporter)
-        master.stage(stored)
+        session = session_for(station, task.job, medium, reporter)
+        _check_roots(station, session.master)
+        if medium.used and task.job.nonblank is Nonblank.BLANK:
+            _blank(station, task, recorder)
+            medium = master.set_recorder(recorder)
+        master.stage(session.master)
         evidence = evidence_folder(station, task.work.attempt)
-        label = disc_label(task.work)
-        options = RecordOptions(evidence, label, simulate=task.job.simulate, speed=task.job.speed)
-        master.record(options, _Permit(station, task, medium, evidence))
+        master.record(_options(task, session, evidence), _Permit(station, task, medium, session, evidence))
+    return session.master
+
+
+def _options(task: Task, session: Session, evidence: Path) -> RecordOptions:
+    return RecordOptions(
+        evidence=evidence,
+        label=disc_label(task.work),
+        simulate=task.job.simulate,
+        speed=task.job.speed,
+        leave_open=session.leave_open,
+    )
 
 
 def _bound(master: DiscMaster) -> RecorderHandle:
@@ -113,12 +131,16 @@ def _bound(master: DiscMaster) -> RecorderHandle:
     return recorders[0]
 
 
-def _blank(station: Station, task: Task, reporter: Reporter) -> None:
+def _blank(station: Station, task: Task, recorder: RecorderHandle) -> None:
     """Erase a rewritable medium, as the order allows; journalled first, since it can't be undone."""
     with station.database.write() as db:
         ledger.permit_blanking(db, task.work.attempt, station.owner)
-    station.device.recorder.blank(reporter)
-    station.media.forget()
+    recorder.open_exclusive()
+    try:
+        recorder.erase()
+    finally:
+        recorder.close()
+        station.media.forget()
 
 
 def _check_medium(job: Job, medium: MediumInfo) -> None:
@@ -143,12 +165,11 @@ class _Permit:
     station: Station
     task: Task
     medium: MediumInfo
+    session: Session
     evidence: Path
 
     def __call__(self, found: MediumInfo) -> None:
-        if found.load != self.medium.load or not suits(self.task.job, found):
-            message = "the medium was changed after it was chosen"
-            raise MediumUnsuitable(message)
+        self._check(found)
         if self.task.job.simulate:
             return
         medium_id = self.station.media.of(found)
@@ -156,11 +177,19 @@ class _Permit:
         station, attempt = self.station, self.task.work.attempt
         try:
             with station.database.write() as db:
-                ledger.permit(db, attempt, station.owner, found, medium_id)
+                ledger.permit(db, attempt, station.owner, found, medium_id, master_key=self.session.key)
         except DBAPIError as error:
             if not self._took_effect():
                 message = "the permit to write could not be journalled"
                 raise NotPermitted(message) from error
+
+    def _check(self, found: MediumInfo) -> None:
+        if self.session.key is not None and BurntMedium.of(found) != BurntMedium.of(self.medium):
+            message = "another disc is in the tray than the one whose sessions were read; it stays as it is"
+            raise WrongDisc(message)
+        if found.load != self.medium.load or not suits(self.task.job, found):
+            message = "the medium was changed after it was chosen"
+            raise MediumUnsuitable(message)
 
     def _took_effect(self) -> bool:
         """Ask again, on a new connection, after a commit that was not answered."""

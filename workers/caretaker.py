@@ -11,6 +11,7 @@ from jobs.mastering.medium import MediumInfo, MediumKind
 from jobs.mastering.recorder import Bin
 from jobs.scheduling import Assignment
 from models.attempt import Attempt
+from models.job import Job
 from models.recorder import Recorder
 from models.vocabulary import Condition, Intent, Stage
 from workers import recovery
@@ -139,7 +140,15 @@ def _kind_to_load(station: Station, medium: MediumInfo | None, stock: list[Mediu
 
 
 def _is_wanted(station: Station, medium: MediumInfo) -> bool:
+    """Say whether a copy is for this medium: one that is queued, or one that was promised to the recorder already."""
     with station.database.read() as db:
+        promised = db.scalar(
+            select(Job)
+            .join(Attempt, Attempt.job_id == Job.id)
+            .where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED, Attempt.outcome.is_(None))
+        )
+        if promised is not None and scheduling.suits(promised, medium):
+            return True
         return scheduling.next_copy(db, station.name, medium) is not None
 
 
@@ -150,9 +159,10 @@ def _is_set_aside(station: Station) -> bool:
 
 
 def _sight(station: Station, medium: MediumInfo | None) -> Sight:
-    if medium is None:
-        return Sight(Condition.EMPTY, "no medium is in; load a blank")
     before = station.media.id
+    if medium is None:
+        station.media.forget()
+        return Sight(Condition.EMPTY, "no medium is in; load a blank", medium_changed=before != "")
     medium_id = station.media.of(medium)
     changed = medium_id != before
     if medium.used and not _is_wanted(station, medium):

@@ -3,15 +3,18 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.errors import MediumDiffers
 from jobs.ledger import Verdict
+from jobs.mastering.audio_verification import compare_audio
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family, MediumInfo, requested_medium
+from jobs.mastering.programme_comparison import programme_differences
 from jobs.mastering.progress import ProgressListener
-from jobs.mastering.verification import compare, describe
+from jobs.mastering.recorder import DiscRecorder
+from jobs.mastering.verification import Comparison, compare, describe
 from models.job import Job
 from models.vocabulary import Outcome
 from workers.station import Station
@@ -19,19 +22,28 @@ from workers.station import Station
 
 @dataclass(frozen=True, slots=True)
 class BurntMedium:
-    """Which load of the tray a burn was permitted to write."""
+    """Which load of the tray a burn was permitted to write, and what the medium held before."""
 
     load: str
     kind: str
+    used: bool = False
+    sessions: int = 0
+    next_writable: int = 0
+
+    @classmethod
+    def of(cls, medium: MediumInfo) -> "BurntMedium":
+        """Note a medium."""
+        return cls(medium.load, medium.kind, medium.used, medium.sessions, medium.next_writable)
+
+    def is_untouched(self, medium: MediumInfo) -> bool:
+        """Say whether the medium holds what it held then."""
+        return self == BurntMedium.of(medium)
 
 
 def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressListener) -> Verdict:
-    """Read the disc in the tray back and compare it with the job's master."""
-    medium = requested_medium(job.medium)
-    family = medium if isinstance(medium, Family) else medium.family
-    pieces = station.device.recorder.read_back(stored.size)
+    """Read the disc in the tray back and compare it with its master: all it holds, and of audio all it tells."""
     try:
-        comparison = compare(pieces, stored, listener, family)
+        comparison = _compare(station.device.recorder, job, stored, listener)
     except MediumDiffers as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error)
     if comparison.equal:
@@ -40,19 +52,31 @@ def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressL
     return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=comparison.sha256)
 
 
-def verify_digest(station: Station, job: Job) -> Verdict:
-    """Compare the disc in the tray with nothing but the digest of the job's image: where the master is lost."""
-    digest, left = hashlib.sha256(), job.blocks * job.block_size
+def _compare(recorder: DiscRecorder, job: Job, stored: StoredMaster, listener: ProgressListener) -> Comparison:
+    programme = stored.programme
+    if programme is None:
+        medium = requested_medium(job.medium)
+        family = medium if isinstance(medium, Family) else medium.family
+        return compare(recorder.read_back(stored.size), stored, listener, family)
+    told = programme_differences(programme, recorder.read_programme())
+    if told:
+        raise MediumDiffers(f"the disc tells something else than its programme: {'; '.join(told)}")
+    return compare_audio(lambda: recorder.read_back(stored.size), stored, listener)
+
+
+def verify_digest(station: Station, size: int, sha256: str) -> Verdict:
+    """Compare the disc in the tray with nothing but the digest of what was burnt: where the master is lost."""
+    digest, left = hashlib.sha256(), size
     try:
         for piece in station.device.recorder.read_back(left):
             digest.update(piece[:left])
             left -= len(piece[:left])
     except MediumDiffers as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error)
-    if left == 0 and digest.hexdigest() == job.image_sha256:
-        return Verdict(Outcome.GOOD, verified=True, image_sha256=job.image_sha256)
+    if left == 0 and digest.hexdigest() == sha256:
+        return Verdict(Outcome.GOOD, verified=True, image_sha256=sha256)
     differs = MediumDiffers(
-        "the disc's digest is not the job's; its master is lost, so nobody can say where it differs"
+        "the disc's digest is not its master's, which is lost, so that nobody can say where they differ"
     )
     return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=digest.hexdigest())
 
@@ -67,7 +91,7 @@ def evidence_folder(station: Station, attempt_id: str) -> Path:
 def note_medium(evidence: Path, medium: MediumInfo) -> None:
     """Keep beside the evidence which load of the tray is about to be written."""
     with (evidence / "medium.json").open("w", encoding="utf-8") as out:
-        json.dump({"load": medium.load, "kind": medium.kind}, out)
+        json.dump(asdict(BurntMedium.of(medium)), out)
         out.flush()
         os.fsync(out.fileno())
 

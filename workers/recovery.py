@@ -20,15 +20,16 @@ from jobs.errors import (
 from jobs.ledger import Verdict
 from jobs.mastering.medium import MediumInfo
 from jobs.mastering.recorder import DiscRecorder
-from jobs.preparation import prepared_master
+from jobs.preparation import burnt_master
 from models.attempt import Attempt
 from models.job import Copy, Job
 from models.vocabulary import Outcome, Stage
-from workers.evidence import Evidence, read_evidence
+from workers.evidence import Evidence, Plan, read_evidence
 from workers.locks import drive_is_free
 from workers.proof import evidence_folder, noted_medium, verify, verify_digest
 from workers.recorders.burn_process import wait_for_burner
 from workers.reporting import Reporter, Work
+from workers.session import NoSessionFollows
 from workers.settling import conclude, dispose, note_ejected, work_of
 from workers.station import Station
 
@@ -60,7 +61,7 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     attempt, job = station.persist(lambda: _attempt_and_job(station, attempt_id))
     cause = _as_disc_error(error)
     if not attempt.may_have_written:
-        return Verdict(Outcome.UNUSED, error=None if isinstance(error, _NO_FAULT) else cause)
+        return Verdict(Outcome.UNUSED, error=None if _is_no_fault(error) else cause)
     if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
         return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
     wait_for_burner(recorder, station.heed_stop)
@@ -68,31 +69,32 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     medium = _medium_written(station, attempt_id, recorder)
     if isinstance(medium, Verdict):
         return medium
-    if not evidence.wrote and not medium.used:
+    if not evidence.wrote and _is_untouched(station, attempt_id, medium):
         return Verdict(Outcome.UNUSED, error=cause)
-    if not evidence.fed_all:
+    if evidence.plan is None or not evidence.fed_all:
         return _cut_short(evidence, cause)
-    return _look_at_disc(station, attempt_id, job, reporter)
+    return _look_at_disc(station, attempt, job, evidence.plan, reporter)
 
 
-#: The tray was not as the ledger had it: the recorder's row is set right, and nothing has failed.
-_NO_FAULT = (MediumMissing, MediumUnsuitable)
+def _is_no_fault(error: Exception | None) -> bool:
+    """Say whether the tray was only not as the ledger had it: the recorder's row is set right, nothing has failed."""
+    return isinstance(error, MediumMissing | MediumUnsuitable) and not isinstance(error, NoSessionFollows)
 
 
-def _look_at_disc(station: Station, attempt_id: str, job: Job, reporter: Reporter) -> Verdict:
+def _look_at_disc(station: Station, attempt: Attempt, job: Job, plan: Plan, reporter: Reporter) -> Verdict:
     """All bytes were fed: the disc decides. Reading is free to repeat."""
 
     def enter() -> None:
         with station.database.write() as db:
-            ledger.enter(db, attempt_id, station.owner, Stage.VERIFYING)
+            ledger.enter(db, attempt.id, station.owner, Stage.VERIFYING)
 
     station.persist(enter)
     try:
-        stored = prepared_master(station.database, station.masters, job)
+        stored = burnt_master(station.database, station.masters, job, attempt)
         verdict = verify(station, job, stored, reporter)
     except OrderError as error:
         log.warning("the master of job %s is lost (%s); its digest has to do", job.id, error)
-        verdict = verify_digest(station, job)
+        verdict = verify_digest(station, plan.size, plan.sha256)
     if verdict.outcome is Outcome.GOOD:
         return verdict
     return Verdict(
@@ -136,6 +138,11 @@ def _medium_written(station: Station, attempt_id: str, recorder: DiscRecorder) -
         found = "the tray is empty" if medium is None else "another disc is in the tray"
         message = f"{found}; the one being written was taken out and counts as spoiled"
     return Verdict(Outcome.SPOILED, verified=False, error=MediumMissing(message), needs_person=message)
+
+
+def _is_untouched(station: Station, attempt_id: str, medium: MediumInfo) -> bool:
+    noted = noted_medium(evidence_folder(station, attempt_id))
+    return noted is not None and noted.is_untouched(medium)
 
 
 def _as_disc_error(error: Exception | None) -> DiscError | None:

@@ -12,6 +12,7 @@ from jobs.mastering.progress import (
     AddProgress,
     BlockProgress,
     ClosingDisc,
+    EraseProgress,
     PreparingBurn,
     ProgressEvent,
     VerifyProgress,
@@ -43,6 +44,7 @@ class _Snapshot:
     done: int = 0
     total: int = 0
     speed_x: float = 0.0
+    note: str = ""  #: what is to be told besides
 
 
 class Reporter:
@@ -130,19 +132,27 @@ def _read(event: ProgressEvent, now: _Snapshot) -> _Snapshot:
     match event:
         case AddProgress(done=done, total=total):
             return _Snapshot("staging", done, total)
-        case PreparingBurn():
-            return replace(now, phase="preparing", done=0)
         case BlockProgress(done=done, total=total, speed_x=speed_x):
             return _Snapshot("writing", done, total, speed_x)
-        case ClosingDisc():
-            return replace(now, phase="closing", done=now.total)
         case VerifyProgress(done=done, total=total, speed_x=speed_x):
             return _Snapshot("verifying", done, total, speed_x)
+        case ClosingDisc() | PreparingBurn():
+            return _between(event, now)
+        case EraseProgress(elapsed_seconds=elapsed, estimated_seconds=estimated):
+            note = f" {elapsed:.0f} of some {estimated:.0f} seconds" if estimated else ""
+            return _Snapshot("blanking", total=now.total, note=note)
         case _:
             return now
 
 
+def _between(event: ClosingDisc | PreparingBurn, now: _Snapshot) -> _Snapshot:
+    if isinstance(event, ClosingDisc):
+        return replace(now, phase="closing", done=now.total)
+    return replace(now, phase="preparing", done=0, note="")
+
+
 def _sentence(recorder: str, work: Work, now: _Snapshot) -> str:
-    percent = f" {100 * now.done // now.total} %" if now.total else ""
+    percent = f" {100 * now.done // now.total} %" if now.total and not now.note else ""
     speed = f" {now.speed_x:.1f}x" if now.speed_x else ""
-    return f"{now.phase}{percent}{speed} on {recorder}: job {work.job} copy {work.copy}/{work.copies} {work.title!r}"
+    about = f"job {work.job} copy {work.copy}/{work.copies} {work.title!r}"
+    return f"{now.phase}{percent}{speed}{now.note} on {recorder}: {about}"

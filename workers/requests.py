@@ -5,10 +5,12 @@ import logging
 from sqlalchemy import select
 
 from jobs.errors import DiscError, UnexpectedFailure
+from jobs.mastering.masters import StoredMaster
 from jobs.mastering.progress import ProgressEvent
 from jobs.mastering.recorder import Bin
 from jobs.preparation import prepared_master
 from jobs.rollup import journal
+from models.attempt import Attempt
 from models.base import now
 from models.job import Job
 from models.recorder import RecorderRequest
@@ -58,10 +60,25 @@ def _carry_out(station: Station, request: RecorderRequest) -> dict[str, object]:
     return _verify(station, request)
 
 
+def _what_it_may_hold(station: Station, job: Job) -> list[StoredMaster]:
+    """List the masters that a disc of a job in the tray may have: a session behind others was laid out for its disc."""
+    medium = station.device.recorder.probe()
+    began = (Attempt.master_key.is_not(None), Attempt.first_block == (medium.last_session if medium else 0))
+    with station.database.read() as db:
+        keys = db.scalars(
+            select(Attempt.master_key).where(Attempt.job_id == job.id, *began).order_by(Attempt.id.desc())
+        ).all()
+    found = (station.masters.get(key) for key in dict.fromkeys(keys) if key is not None)
+    kept = [stored for stored in found if stored is not None]
+    return kept or [prepared_master(station.database, station.masters, job)]
+
+
 def _verify(station: Station, request: RecorderRequest) -> dict[str, object]:
     with station.database.read() as db:
         job = db.get_one(Job, request.job_id)
-    stored = prepared_master(station.database, station.masters, job)
-    verdict = verify(station, job, stored, _Silence())
+    for stored in _what_it_may_hold(station, job):
+        verdict = verify(station, job, stored, _Silence())
+        if verdict.verified:
+            break
     message = verdict.error.message if verdict.error else "every block is the master's"
     return {"ok": bool(verdict.verified), "message": message, "image_sha256": verdict.image_sha256}

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from jobs import control, data_disc, ledger, submission
+from jobs import audio_disc, control, data_disc, ledger, submission
 from jobs.dispatch import CeleryBell, make_app
 from jobs.errors import Fenced, NotPermitted, RecorderBusy, RecorderStalled
 from jobs.ledger import Owner, Verdict
@@ -26,7 +26,7 @@ from jobs.settings import Settings, load_settings
 from jobs.submission import Mill, submit
 from models.database import Database
 from models.job import Job
-from models.recorder import Recorder
+from models.recorder import Recorder, RecorderRequest
 from models.vocabulary import Condition, CopyState, JobState, Nonblank, Outcome, Stage
 from tests.builders import (
     an_attempt,
@@ -38,6 +38,7 @@ from tests.builders import (
     set_condition,
     settle,
 )
+from tests.sounds import write_track
 from workers import attempt as attempt_story
 from workers import caretaker, proof, recovery, requests
 from workers.attempt import run_attempt
@@ -48,6 +49,7 @@ from workers.locks import FileLock
 from workers.proof import evidence_folder, note_medium
 from workers.recorders.emulated_drive import EmulatedDrive
 from workers.registry import beat, register
+from workers.session import session_for
 from workers.station import Station
 
 T = TypeVar("T")
@@ -612,3 +614,89 @@ def test_a_worker_that_was_fenced_off_says_nothing_of_discs(database: Database) 
 
     with pytest.raises(Fenced), database.write() as db:
         ledger.mark_ejected(db, attempt, None)
+
+
+def test_a_disc_swapped_after_its_sessions_were_read_stays_as_it_is(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.drive.insert("dvd-r", MediumStatus.APPENDABLE)
+    attempt = worker.promise(nonblank=Nonblank.APPEND)
+
+    def swapped(*given: object) -> object:
+        session = session_for(*given)  # type: ignore[arg-type]
+        worker.drive.remove()
+        worker.drive.insert("dvd-r", MediumStatus.APPENDABLE)
+        return session
+
+    monkeypatch.setattr(attempt_story, "session_for", swapped)
+    run_attempt(worker.station, attempt)
+
+    row = attempt_row(worker.database, attempt)
+    medium = worker.drive.status()["medium"]
+    assert (row.outcome, row.error_code) == (Outcome.UNUSED, "IMAPI_E_WRONGDISC")
+    assert isinstance(medium, dict)
+    assert (medium["status"], len(medium["sessions"])) == (MediumStatus.APPENDABLE, 1)
+    assert recorder_row(worker.database, "r1").attention is not None
+
+
+def test_the_disc_of_a_promised_session_stays_in_the_tray_until_it_is_claimed(worker: Worker) -> None:
+    worker.drive.insert("dvd-r", MediumStatus.APPENDABLE)
+    attempt = worker.promise(nonblank=Nonblank.APPEND)
+
+    caretaker.look(worker.station)
+
+    medium = worker.drive.status()["medium"]
+    assert isinstance(medium, dict)
+    assert medium["used"]
+    assert run_attempt(worker.station, attempt).startswith("good on r1")
+
+
+# --- what an operator asks of the disc in the tray
+
+
+def verified(worker: Worker, attempt: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Make an attempt's disc, which stays in the tray; have it compared with its job, and return the answer."""
+    monkeypatch.setattr(EmulatedDrive, "take_out", _stuck)
+    with contextlib.suppress(RecorderBusy):
+        run_attempt(worker.station, attempt)
+    with worker.database.write() as db:
+        request = RecorderRequest(recorder="r1", verb="verify", job_id=attempt_row(worker.database, attempt).job_id)
+        db.add(request)
+        db.flush()
+    requests.answer_requests(worker.station)
+    with worker.database.read() as db:
+        answer = db.get_one(RecorderRequest, request.id).answer
+    assert answer is not None
+    return answer
+
+
+def _stuck(*_: object) -> None:
+    raise RecorderBusy("the tray is stuck")
+
+
+def test_an_appended_disc_in_the_tray_is_verified_by_its_own_master(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.drive.insert("dvd-r", MediumStatus.APPENDABLE)
+    attempt = worker.promise(nonblank=Nonblank.APPEND)
+
+    answer = verified(worker, attempt, monkeypatch)
+
+    row = attempt_row(worker.database, attempt)
+    assert answer["ok"] is True, answer
+    assert answer["image_sha256"] == row.image_sha256 != job_row(worker.database, row.job_id).image_sha256
+
+
+def test_an_audio_disc_in_the_tray_is_verified_by_its_samples_and_its_programme(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_track(worker.root / "1.wav", 5, 1, title="One")
+    mill = Mill(worker.settings, worker.database, DeafBell())
+    submit(mill, audio_disc(worker.root / "1.wav"), Options())
+    caretaker.look(worker.station)
+    assignment = assign_to(worker.database, "r1")
+    assert assignment is not None
+
+    answer = verified(worker, assignment.attempt, monkeypatch)
+
+    assert answer["ok"] is True, answer
