@@ -12,12 +12,13 @@ import jobs
 from jobs.cli.console import staging_bars
 from jobs.cli.follow import follow_live
 from jobs.client import Client, Report
-from jobs.ordering import manifest_disc
+from jobs.ordering import audio_disc, manifest_disc
 from jobs.settings import Settings, load_settings
 from models.vocabulary import JobState
+from workers.demo_sound import write_tunes
 from workers.rig import Rig, default_recorders
 
-_COPIES = 3
+_COPIES, _AUDIO_COPIES = 3, 2
 _RECORDERS = 2
 #: Slow enough to be watched, fast enough to be waited for.
 _SPEED = "?speed=150x"
@@ -27,7 +28,7 @@ _LEFT_OUT = {"site-packages", "dist-packages"}
 
 
 def run_demo(home: Path | None) -> int:
-    """Order three copies of a data disc on two emulated recorders; return 0 when all are good."""
+    """Order a data disc and an audio disc, several copies each, on two emulated recorders; return 0 if all are good."""
     home = home or Path(tempfile.mkdtemp(prefix="discmill-demo-"))
     console = Console()
     library = Path(sysconfig.get_path("stdlib")).resolve()
@@ -39,11 +40,18 @@ def run_demo(home: Path | None) -> int:
         console.print(f"Flower at {rig.flower_url}")
         manifest = _list_content(settings, {**_packages(project), "python": library})
         with staging_bars() as bars:
-            job = mill.submit(manifest_disc(manifest), copies=_COPIES, progress=bars)
-        report = follow_live(job, settle=rig.keep_running)
-    console.print(_table(report))
-    _list_files(console, report)
-    return _conclude(console, report)
+            tunes = audio_disc(*write_tunes(home / "tunes"), title="discmill tunes")
+            orders = [
+                mill.submit(manifest_disc(manifest), copies=_COPIES, progress=bars),
+                mill.submit(tunes, copies=_AUDIO_COPIES, progress=bars),
+            ]
+        for note in orders[-1].notes:
+            console.print(f"note: {note}", soft_wrap=True, highlight=False)
+        reports = [follow_live(job, settle=rig.keep_running) for job in orders]
+    for report in reports:
+        console.print(_table(report))
+        _list_files(console, report)
+    return max([_conclude(console, report) for report in reports])
 
 
 def _packages(project: Path) -> dict[str, Path]:
@@ -69,7 +77,7 @@ def _list_content(settings: Settings, trees: dict[str, Path]) -> Path:
 
 
 def _table(report: Report) -> Table:
-    table = Table("copy", "recorder", "verdict", "verified", "blocks", title="Discs")
+    table = Table("copy", "recorder", "verdict", "verified", "blocks", title=str(report.document["title"]))
     for disc in report.discs:
         table.add_row(
             f"{disc['copy']}/{report.copies}",
@@ -90,8 +98,10 @@ def _list_files(console: Console, report: Report) -> None:
 
 
 def _conclude(console: Console, report: Report) -> int:
+    title = report.document["title"]
     if report.state is JobState.COMPLETED and report.good == report.copies:
-        console.print(f"[green]all {report.good} discs are good[/]")
+        console.print(f"[green]{title}: all {report.good} discs are good[/]")
         return 0
-    console.print(f"[red]{report.state}: {report.good} of {report.copies} discs are good; {report.reason or ''}[/]")
+    counts = f"{report.good} of {report.copies} discs are good"
+    console.print(f"[red]{title}: {report.state}, {counts}; {report.reason or ''}[/]")
     return 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.rigs import wait_until
+from tests.sounds import write_track
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +65,24 @@ def test_a_disc_in_five_commands(environment: dict[str, str]) -> None:
     assert len(typed) == 3
     assert "good" in said[1]
     assert "manifest.md" in said[2]
+
+
+@pytest.mark.usefixtures("rig")
+def test_the_audio_discs_are_made(environment: dict[str, str]) -> None:
+    folder = Path(environment["DISCMILL_HOME"]) / "music"
+    block = block_with("sh", "submit audio")
+    files = re.findall(r"'(\d\d [^']+)'", block.splitlines()[0])
+    for number, name in enumerate(files):
+        write_track(folder / name, 5, seed=number, title=name)
+    (folder / "album.cue").write_text(
+        f'FILE "{files[1]}" WAVE\n  TRACK 01 AUDIO\n    TITLE "Alone"\n    INDEX 01 00:00:00\n'
+    )
+
+    said = [type_in(line, environment, folder) for line in block.splitlines()]
+
+    assert len(files) == 2
+    assert len(said) == 3
+    assert files[1] in said[2]
 
 
 @pytest.mark.usefixtures("rig")
