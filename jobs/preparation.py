@@ -7,7 +7,8 @@ from jobs.booting import boot_images
 from jobs.catalogue import load_manifest
 from jobs.errors import DiscFull, SourceChanged
 from jobs.manifest import Manifest
-from jobs.mastering.image import Extent, ExtentMap, Source, take_checksums
+from jobs.mastering.image import ExtentMap, take_checksums
+from jobs.mastering.image_master import as_it_is
 from jobs.mastering.inspection import inspect
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.masters import MasterStore, StoredMaster, master_key
@@ -47,7 +48,7 @@ def lay_out(manifest: Manifest, disc_format: DiscFormat, options: LayoutOptions)
     """Lay a manifest out: a data tree by its options, tracks by their programme, a ready-made image as it is."""
     match disc_format:
         case DiscFormat.IMAGE:
-            return LaidOut(manifest, disc_format, options, _as_it_is(manifest))
+            return LaidOut(manifest, disc_format, options, as_it_is(manifest))
         case DiscFormat.REDBOOK:
             return LaidOut(manifest, disc_format, options, *layout_audio(manifest))
         case _:
@@ -148,9 +149,3 @@ def layout_options(job: Job, manifest: Manifest) -> LayoutOptions:
     family = medium if isinstance(medium, Family) else medium.family
     boot = boot_images(manifest) if job.format is DiscFormat.JOLIET else ()
     return LayoutOptions(family=family, volume_id=job.volume_id, udf=job.udf, boot=boot)
-
-
-def _as_it_is(manifest: Manifest) -> ExtentMap:
-    (entry,) = manifest.entries
-    source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-    return ExtentMap(BLOCK, entry.size // BLOCK, (Extent(0, entry.size, source, place=entry.path),))

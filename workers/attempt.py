@@ -93,12 +93,12 @@ def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
 def _burn(station: Station, task: Task, reporter: Reporter) -> StoredMaster:
     """Burn what belongs on the medium in the tray; return the master of it."""
     with DiscMaster([station.device.recorder]).open() as master:
-        master.set_format(task.job.format)
+        content = master.set_format(task.job.format)
         recorder = _bound(master)
         medium = master.set_recorder(recorder)
         _check_medium(task.job, medium)
         master.advise(reporter)
-        session = session_for(station, task.job, medium, reporter)
+        session = session_for(station, task.job, medium, content, reporter)
         _check_roots(station, session.master)
         if medium.used and task.job.nonblank is Nonblank.BLANK:
             _blank(station, task, recorder)

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.catalogue import load_manifest
-from jobs.errors import AlreadyStaged, BadName, DiscFull, InvalidImage, MediumDiffers, MediumUnsuitable
+from jobs.errors import AlreadyStaged, BadName, DiscFull, MediumUnsuitable
 from jobs.manifest import Manifest
+from jobs.mastering.content import Content
+from jobs.mastering.joliet_master import JolietDiscMaster
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
-from jobs.mastering.previous_session import PreviousSession, import_session
+from jobs.mastering.previous_session import PreviousSession
 from jobs.mastering.progress import AddProgress, ProgressListener
 from jobs.preparation import LaidOut, lay_out_session, layout_options, prepare_master, prepared_master
 from models.job import Job
@@ -32,8 +34,10 @@ class Session:
     key: str | None = None
 
 
-def session_for(station: Station, job: Job, medium: MediumInfo, listener: ProgressListener) -> Session:
-    """Prepare what is to be burnt on a medium; a disc that holds sessions is read, and not touched.
+def session_for(
+    station: Station, job: Job, medium: MediumInfo, content: Content, listener: ProgressListener
+) -> Session:
+    """Prepare what is to be burnt on the medium that was selected for a content; nothing is written yet.
 
     Raises:
         NoSessionFollows: the last session on it can't be read, holds no data, is in the order's way, or leaves too
@@ -43,7 +47,7 @@ def session_for(station: Station, job: Job, medium: MediumInfo, listener: Progre
     appends = job.nonblank is Nonblank.APPEND and not job.simulate
     if not appends or not medium.used:
         return Session(prepared_master(station.database, station.masters, job), leave_open=appends)
-    previous = _import(station, medium)
+    previous = _continued(content, medium)
     with station.database.read() as db:
         manifest = load_manifest(db, job.manifest_id)
     laid = _lay_out(job, manifest, previous)
@@ -62,12 +66,12 @@ def _lay_out(job: Job, manifest: Manifest, previous: PreviousSession) -> LaidOut
         raise NoSessionFollows(message) from error
 
 
-def _import(station: Station, medium: MediumInfo) -> PreviousSession:
-    try:
-        return import_session(station.device.recorder.read_blocks, medium.last_session, medium.next_writable)
-    except (InvalidImage, MediumDiffers) as error:
-        message = f"no session can follow those on the {medium.kind} in the tray: {error.message}; load another disc"
-        raise NoSessionFollows(message) from error
+def _continued(content: Content, medium: MediumInfo) -> PreviousSession:
+    if isinstance(content, JolietDiscMaster) and content.previous is not None:
+        return content.previous
+    why = content.obstacle if isinstance(content, JolietDiscMaster) else None
+    message = f"no session can follow those on the {medium.kind} in the tray: {why or 'it holds no data'}"
+    raise NoSessionFollows(f"{message}; load another disc") from why
 
 
 def _told(listener: ProgressListener, block_size: int) -> Callable[[int, int], None]:

@@ -17,6 +17,7 @@ from jobs.errors import (
     BadName,
     BadProperty,
     BurnCancelled,
+    DiscError,
     DiscFull,
     Faults,
     NotFound,
@@ -67,6 +68,7 @@ class JolietDiscMaster(Content):
         self._today = today
         self._taken = 0
         self._previous: PreviousSession | None = None
+        self._obstacle: DiscError | None = None
         self._start_over()
 
     def _start_over(self) -> None:
@@ -82,17 +84,23 @@ class JolietDiscMaster(Content):
         return self._previous
 
     @property
+    def obstacle(self) -> DiscError | None:
+        """Why the image can't continue the sessions that the selected disc holds; None if it does, or has none."""
+        return self._obstacle
+
+    @property
     def start(self) -> int:
         """The block of the disc at which the image begins."""
         return 0 if self._previous is None else self._previous.start
 
-    def follow(self, previous: PreviousSession | None) -> None:
-        """Continue a disc's sessions, or begin a disc.
+    def follow(self, previous: PreviousSession | None, obstacle: DiscError | None = None) -> None:
+        """Continue a disc's sessions, or begin a disc: because it is blank, or because of an obstacle.
 
         Raises:
             DiscFull: what is staged does not fit behind them.
         """
         before, self._previous, self._measured = self._previous, previous, None
+        self._obstacle = obstacle
         try:
             if self._has_staged():
                 check_room(self._measure(), self._session)
@@ -299,7 +307,7 @@ class JolietDiscMaster(Content):
         return key, image, None
 
     def _drop(self) -> None:
-        self._previous = None
+        self._previous = self._obstacle = None
         self._start_over()
 
 

@@ -28,7 +28,7 @@ from jobs.mastering.image_master import ImageDiscMaster
 from jobs.mastering.joliet_master import JolietDiscMaster
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family, MediumInfo, MediumStatus
-from jobs.mastering.previous_session import PreviousSession, import_session
+from jobs.mastering.previous_session import import_session
 from jobs.mastering.progress import BurnComplete, ProgressListener, RecordersChanged
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
 from jobs.mastering.redbook_master import RedbookDiscMaster
@@ -202,7 +202,7 @@ class DiscMaster:
     def _check_staged(self, recorder: RecorderHandle, medium: MediumInfo) -> None:
         content = self._session.content
         if isinstance(content, JolietDiscMaster):
-            content.follow(_sessions_on(recorder.port, medium))
+            _follow(content, recorder.port, medium)
         if content is not None and not content.is_empty:
             check_room(content.used_blocks, self._session)
 
@@ -374,15 +374,15 @@ def _burns(device: DiscRecorder, disc_format: DiscFormat) -> bool:
         return False
 
 
-def _sessions_on(port: DiscRecorder, medium: MediumInfo) -> PreviousSession | None:
-    """Read what an image on this medium would continue; None where it would be the first, or can't follow."""
-    if not medium.used or medium.status is not MediumStatus.APPENDABLE:
-        return None
-    try:
-        return import_session(port.read_blocks, medium.last_session, medium.next_writable)
-    except (InvalidImage, MediumDiffers) as error:
-        log.info("the sessions on the medium in %s can't be continued: %s", port.uri, error)
-        return None
+def _follow(content: JolietDiscMaster, port: DiscRecorder, medium: MediumInfo) -> None:
+    """Let an image continue the sessions on its medium, if there are any and another can follow."""
+    previous = obstacle = None
+    if medium.used and medium.status is MediumStatus.APPENDABLE:
+        try:
+            previous = import_session(port.read_blocks, medium.last_session, medium.next_writable)
+        except (InvalidImage, MediumDiffers) as error:
+            obstacle = error
+    content.follow(previous, obstacle)
 
 
 def _speed(wanted: float | None, largest: float | None) -> float | None:
