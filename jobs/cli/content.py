@@ -1,6 +1,8 @@
 # ruff: noqa: PLC0415  (what takes long to import is imported when it is used: --help answers at once)
 """Commands about the bytes of a disc: write an image to a file, compare a file or a disc with a job's master."""
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,7 @@ import typer
 from jobs.cli import console, doors
 from jobs.cli.console import AsJson, Document
 from jobs.cli.submit import VolumeId
-from jobs.errors import MediumDiffers, NotFound
+from jobs.errors import MediumDiffers, NotAllowed, NotFound, OrderError
 from jobs.mastering.medium import Family, requested_medium
 
 if TYPE_CHECKING:
@@ -42,6 +44,44 @@ def master(
         laid = lay_out_content(roots, paths, medium, volume_id, bars)
         digest = write_image(laid.image, output, bars)
     console.answer(f"{digest}  {output}")
+
+
+class SheetKind(StrEnum):
+    """The two kinds of sheets that programs read beside the samples of an audio disc."""
+
+    CUE = "cue"
+    TOC = "toc"  #: cdrdao's
+
+
+@app.command(
+    rich_help_panel=console.DISCS,
+    epilog="Example:\n\n  discmill sheet 5d1e0c44a9f2 --kind toc --file album.bin > album.toc",
+)
+def sheet(
+    job: Annotated[str, typer.Argument(metavar="ID", help="An audio job.")],
+    kind: Annotated[SheetKind, typer.Option(help="A CUE sheet, or a TOC file of cdrdao.")] = SheetKind.CUE,
+    file: Annotated[str, typer.Option(metavar="NAME", help="The file of samples that the sheet names.")] = "disc.bin",
+) -> None:
+    """Print the sheet of an audio job's discs: tracks, ISRC, MCN, CD-TEXT; in ISO-8859-1."""
+    from jobs.mastering.masters import MasterStore
+    from jobs.mastering.redbook_sheets import ENCODING, cue_sheet, toc_file
+    from jobs.overview import find_job
+    from jobs.preparation import prepared_master
+    from jobs.settings import load_settings
+
+    settings = load_settings()
+    with doors.database(settings) as database:
+        with database.read() as db:
+            ordered = find_job(db, doors.job_id(db, job))
+        programme = prepared_master(database, MasterStore(settings.store / "masters"), ordered).programme
+    if programme is None:
+        raise NotAllowed(f"job {ordered.id} orders data; only audio discs have a sheet")
+    write = toc_file if kind is SheetKind.TOC else cue_sheet
+    try:
+        text = write(programme, file)
+    except ValueError as error:
+        raise OrderError(f"--file: {error}") from error
+    sys.stdout.buffer.write(text.encode(ENCODING))
 
 
 @app.command(
