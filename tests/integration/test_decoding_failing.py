@@ -263,12 +263,18 @@ def test_a_decoder_that_crashes_takes_only_its_file_down(tmp_path: Path, decoder
 
 
 def children() -> list[int]:
-    """List the processes that this one has started."""
+    """List the decoders that this process has started; it has servers for other tests, too."""
     pids = list[int]()
     for thread in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end meanwhile
             pids += map(int, (thread / "children").read_text().split())
-    return pids
+    return [pid for pid in pids if is_decoder(pid)]
+
+
+def is_decoder(pid: int) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return b"jobs.decoder" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return False
 
 
 def test_a_decoder_that_falls_silent_is_ended(tmp_path: Path, decoder: Decoder) -> None:
