@@ -106,20 +106,31 @@ class JobHandle:
             TimeoutError: after `timeout` seconds; the job goes on.
         """
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
-        before, over = None, None
-        while True:
-            report = self.report()
+        before = None
+        for report in self.looks():
             if report.document != before:
                 yield report
                 before = report.document
-            if not report.needs_nobody:
-                over = over or time.monotonic()
-                if self._discs_are_out() or time.monotonic() >= min(over + _EJECTING, deadline):
+            if time.monotonic() >= deadline:
+                if not report.needs_nobody:
                     return
-            elif time.monotonic() >= deadline:
                 message = f"job {self.id} is {report.state} after {timeout} seconds; it goes on"
                 raise TimeoutError(message)
             time.sleep(LOOK)
+
+    def looks(self) -> Iterator[Report]:
+        """Yield a report at every look, without a pause; the last when it is over and its discs left their trays."""
+        over: float | None = None
+        while True:
+            are_out = over is not None and self._discs_are_out()  # asked first: then the report knows their places
+            report = self.report()
+            yield report
+            if report.needs_nobody:
+                over = None
+            elif over is None:
+                over = time.monotonic()
+            elif are_out or time.monotonic() >= over + _EJECTING:
+                return
 
     def _discs_are_out(self) -> bool:
         """Say whether every disc has left its recorder; a verdict comes first, the tray a moment later."""

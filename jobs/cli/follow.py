@@ -80,18 +80,18 @@ def follow(  # noqa: PLR0913  (each has a default)
     shown: Document | None = None
     hints: deque[str] = deque(maxlen=_BELIEVED)
     with view:
-        while True:
-            report = job.report()
+        for report in job.looks():
             if report.document != shown:
                 view.show(report)
                 shown = report.document
-            if not report.needs_nobody or time.monotonic() >= give_up:
-                return report
-            hints.append(_hint(report, rig))
+            if time.monotonic() >= give_up:
+                break
+            hints.append(_hint(report, rig) if report.needs_nobody else "")
             if hints.count(hints[-1]) == _BELIEVED:
                 view.hint(hints[-1])
             settle()
             sleep(_LOOK)
+    return report
 
 
 def rig_of(mill: "Client") -> Callable[[], list[Document]]:
