@@ -11,12 +11,11 @@ from threading import Event
 from jobs.errors import OrderError, SourceChanged
 from jobs.manifest import Entry
 from jobs.mastering.image import Source
+from jobs.mastering.opening import look_at, open_unlinked
 from jobs.roots import ContentRoots, shown
 
 #: Bytes read at once; more is not faster, hashlib takes them in one go without the interpreter's lock.
 _BUFFER = 1 << 20
-#: No link at the end of the path, no waiting for the other end of a fifo, nothing left open in child processes.
-_GUARDED = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Stopped(Exception):
@@ -34,12 +33,12 @@ def opened(entry: Entry, roots: ContentRoots) -> Iterator[int]:
     """
     scanned = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, "")
     try:
-        handle = os.open(entry.source, _GUARDED)
+        handle = open_unlinked(entry.source)
         try:
             roots.check_handle(handle)
             scanned.check(os.fstat(handle))
             yield handle
-            scanned.check(os.lstat(entry.source))  # by its path: a file put in its place shows as well
+            scanned.check(look_at(entry.source))  # by its path: a file put in its place shows as well
         finally:
             os.close(handle)
     except OSError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jobs.errors import OrderError
 from jobs.manifest import Entry
+from jobs.mastering.opening import look_at, open_unlinked
 from jobs.ordering import Boot
 from jobs.roots import ContentRoots, shown
 
@@ -140,15 +141,23 @@ class Collector:
         self._full = full
         return full
 
-    def _find(self, path: str | Path, *, follow: bool = True) -> tuple[str, os.stat_result] | None:
-        """Follow a path to its real place, if it is not known to be that, and look at what is there."""
+    def _find(self, path: str | Path) -> tuple[str, os.stat_result] | None:
+        """Follow a path to its real place, and look at what is there."""
         try:
-            real = str(self._roots.resolve(Path(path)) if follow else path)
-            return real, os.lstat(real)
+            real = str(self._roots.resolve(Path(path)))
+            return real, look_at(real)
         except OrderError as fault:
             self.faults.append(fault.message)
         except OSError as error:
             self.faults.append(f"{shown(path)} can't be read ({error.strerror})")
+        return None
+
+    def _see(self, real: str, child: os.DirEntry[str]) -> tuple[str, os.stat_result] | None:
+        """Look at a child of an open folder, which is its own real place."""
+        try:
+            return real, child.stat(follow_symlinks=False)
+        except OSError as error:
+            self.faults.append(f"{shown(real)} can't be read ({error.strerror})")
         return None
 
     def _walk(self, top: _Folder | None) -> None:
@@ -157,18 +166,24 @@ class Collector:
             pending.extend(reversed(self._list(pending.pop())))
 
     def _list(self, folder: _Folder) -> list[_Folder]:
+        """List a folder through one handle: what is swapped for a link meanwhile is not looked into."""
         try:
-            with os.scandir(folder.real) as found:
-                children = sorted(found, key=lambda child: child.name)
+            handle = open_unlinked(folder.real, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             self.faults.append(f"{shown(folder.real)} can't be read ({error.strerror})")
             return []
-        inner = [self._child(folder, child) for child in children]
+        try:
+            with os.scandir(handle) as found:
+                children = sorted(found, key=lambda child: child.name)
+            inner = [self._child(folder, child) for child in children]
+        finally:
+            os.close(handle)
         return [each for each in inner if each is not None]
 
     def _child(self, folder: _Folder, child: os.DirEntry[str]) -> _Folder | None:
         place = f"{folder.place}/{child.name}" if folder.place else child.name
-        source = self._find(child.path, follow=child.is_symlink())
+        real = f"{folder.real.rstrip('/')}/{child.name}"
+        source = self._find(real) if child.is_symlink() else self._see(real, child)
         if source is None:
             return None
         return self._take(_Folder(source[0], place, (*folder.above, folder.real)), source[1])

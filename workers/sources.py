@@ -3,10 +3,10 @@
 import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from jobs.errors import SourceChanged
 from jobs.mastering.image import ExtentMap, Source
+from jobs.mastering.opening import look_at, open_unlinked
 
 _STRIDE = 1 << 20
 
@@ -19,7 +19,7 @@ def check_sources(image: ExtentMap) -> None:
     """
     for source in image.sources:
         try:
-            source.check(os.lstat(source.path))
+            source.check(look_at(source.path))
         except OSError as error:
             raise SourceChanged(source.path, f"can't be looked at ({error.strerror})") from error
         if not os.access(source.path, os.R_OK):
@@ -40,7 +40,7 @@ def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: N
 
     for source in image.sources:
         try:
-            source.check(os.lstat(source.path))
+            source.check(look_at(source.path))
             if _hash(source, hashed) != source.sha256:
                 return SourceChanged(source.path, "has other content")
         except SourceChanged as changed:
@@ -53,7 +53,7 @@ def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: N
 def _hash(source: Source, progress: Callable[[int], None]) -> str:
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(_STRIDE))
-    with Path(source.path).open("rb", buffering=0) as content:
+    with open(open_unlinked(source.path), "rb", buffering=0) as content:  # noqa: PTH123  (a handle, not a path)
         while count := content.readinto(buffer):
             digest.update(buffer[:count])
             progress(count)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from jobs.errors import SourceChanged
+from jobs.mastering.opening import open_unlinked
 
 #: Blocks that share one checksum, and that are read at once: a drive's largest usual transfer.
 CHUNK_BLOCKS = 32
@@ -209,7 +210,7 @@ class ImageReader:
             return self._open[1]
         self.close()
         try:
-            handle = os.open(source.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            handle = open_unlinked(source.path)
         except OSError as error:
             raise SourceChanged(source.path, f"can't be opened ({error.strerror})") from error
         self._open = (source, handle)

@@ -19,6 +19,7 @@ from jobs.mastering.inspection_pycdlib import MOST_ENTRIES, Disc, ask_pycdlib
 from jobs.mastering.inspection_records import BLOCK, Read
 from jobs.mastering.inspection_udf import UdfTree, has_udf
 from jobs.mastering.joliet_names import Node, plan
+from jobs.mastering.opening import open_unlinked
 from jobs.mastering.previous_session import PreviousSession, merged
 
 #: Faults named in one message.
@@ -248,7 +249,7 @@ def _volume(read: Read, size: int) -> list[Descriptor]:
 def _opened(path: Path) -> Iterator[tuple[Read, int]]:
     """Open an image for reading at any position; what goes wrong inside is told with its path."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        handle = open_unlinked(str(path.absolute()))
     except OSError as error:
         raise InvalidImage(f"{path} can't be opened ({error.strerror})") from error
     try:
