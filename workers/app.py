@@ -8,8 +8,16 @@ from jobs.settings import Settings
 from workers.binding import Binding
 from workers.tasks import register_tasks
 
-#: Control commands that could hurt a burn, or change that one worker does one burn at a time.
-_REFUSED = ("pool_restart", "pool_grow", "pool_shrink", "autoscale", "time_limit", "rate_limit", "add_consumer")
+#: What a worker answers to whoever reaches the broker: questions, which is what Flower asks. Everything else, what a
+#: later Celery may bring included, is refused: a shutdown or a cancelled consumer keeps discs from being made, a
+#: revoked id makes the worker deaf to its attempt for good, an object graph writes files.
+_ANSWERED = frozenset(
+    {
+        *("ping", "hello", "clock", "heartbeat", "enable_events", "stats", "conf", "query_task"),
+        *("active", "active_queues", "registered", "reserved", "scheduled", "revoked"),
+        *("dump_active", "dump_conf", "dump_reserved", "dump_revoked", "dump_schedule", "dump_tasks"),
+    }
+)
 
 
 def run_worker(settings: Settings, name: str, uri: str) -> None:
@@ -19,7 +27,8 @@ def run_worker(settings: Settings, name: str, uri: str) -> None:
         RecorderBusy: another worker owns the device.
     """
     app = make_app(settings.broker_url, client_name=f"discmill-{name}", recorder=name)
-    refuse_dangerous_commands()
+    app.conf.worker_consumer = "workers.doorkeeper:Doorkeeper"
+    answer_questions_only()
     with Binding(settings, name, uri, app) as binding:
         register_tasks(app, binding.burn)
         app.worker_main(_arguments(name, settings.host))
@@ -30,21 +39,14 @@ def _arguments(name: str, host: str) -> list[str]:
     return ["--quiet", "worker", "--pool=threads", "--concurrency=1", f"--hostname={name}@{host}", *options]
 
 
-def refuse_dangerous_commands() -> None:
-    """Replace the control commands that could cut a burn short by refusals."""
-    plain_revoke = Panel.data["revoke"]
+def answer_questions_only() -> None:
+    """Replace every control command that changes something by a refusal."""
+    for command in Panel.data.keys() - _ANSWERED:
+        Panel.data[command] = _refuse
 
-    def revoke(state: object, task_id: object, terminate: bool = False, **_: object) -> object:  # noqa: FBT001, FBT002
-        if terminate:
-            return {"error": "a burn is not terminated by message; use `discmill cancel`"}
-        return plain_revoke(state, task_id)
 
-    def refuse(_state: object, **_options: object) -> dict[str, str]:
-        return {"error": "refused: one worker serves one recorder, one disc at a time"}
-
-    Panel.data["revoke"] = revoke
-    for command in _REFUSED:
-        Panel.data[command] = refuse
+def _refuse(_state: object, *_arguments: object, **_options: object) -> dict[str, str]:
+    return {"error": "refused: orders are changed with `discmill cancel`, a worker is stopped by SIGTERM on its host"}
 
 
 def monitoring_app(settings: Settings) -> Celery:
