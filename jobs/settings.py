@@ -21,6 +21,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from jobs.errors import Faults
+from jobs.masking import mask
 
 #: Bytes a Unix socket's path may have, with room for the NUL (unix(7)).
 _SOCKET_PATH = 100
@@ -173,7 +174,8 @@ def load_settings(**given: object) -> Settings:
         return Settings.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}" for fault in error.errors()]
-        raise Faults("the configuration has faults", faults) from error
+        # Not chained: pydantic's own words repeat what was given, secrets included.
+        raise Faults("the configuration has faults", list(map(mask, faults))) from None
 
 
 def subprocess_environment(settings: Settings) -> dict[str, str]:

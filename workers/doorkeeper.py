@@ -27,13 +27,14 @@ class Doorkeeper(Consumer):
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], object]:  # noqa: ANN401
         """Make what is called with each message."""
         hand_on = super().create_task_handler(*arguments, **options)
+        errors: tuple[type[Exception], ...] = self.connection_errors  # type: ignore[attr-defined]  # its types lack it
 
         def look(message: Any) -> object:  # noqa: ANN401  (kombu's, untyped)
             fault = message_fault(message)
             if fault is None:
                 return hand_on(message)
             log.warning("a message was refused: %s", fault)
-            return message.ack_log_error(log, self.connection_errors)
+            return message.ack_log_error(log, errors)
 
         return look
 

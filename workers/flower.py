@@ -19,12 +19,21 @@ def run_flower(settings: Settings) -> None:
     Raises:
         NotAllowed: it would be open to a network without a password.
     """
-    if settings.flower_password is None and not _is_loopback(settings.flower_address):
-        message = f"Flower on {settings.flower_address} needs a password: set DISCMILL_FLOWER_PASSWORD"
-        raise NotAllowed(message)
+    refuse_open_flower(settings)
     arguments = ["-A", "workers.flower", "flower", *_options(settings)]
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "celery", *arguments], _environment(settings))  # noqa: S606
+
+
+def refuse_open_flower(settings: Settings) -> None:
+    """Refuse to show every order to a network.
+
+    Raises:
+        NotAllowed: Flower is not on loopback, and has no password.
+    """
+    if settings.flower_password is None and not _is_loopback(settings.flower_address):
+        message = f"Flower on {settings.flower_address} needs a password: set DISCMILL_FLOWER_PASSWORD"
+        raise NotAllowed(message)
 
 
 def _options(settings: Settings) -> list[str]:

@@ -5,6 +5,8 @@ import logging
 import structlog
 from structlog.typing import Processor
 
+from jobs.masking import mask
+
 #: Loggers that tell more than anybody wants to read, and the least they may say.
 _QUIET = {"alembic": logging.WARNING, "celery.utils.functional": logging.WARNING, "tornado.access": logging.WARNING}
 _SHARED: tuple[Processor, ...] = (
@@ -46,8 +48,13 @@ def _formatter() -> logging.Formatter:
     render = structlog.processors.LogfmtRenderer(key_order=["time", "level", "logger", "event"], drop_missing=True)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _with_words, render],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _with_words, _without_secrets, render],
     )
+
+
+def _without_secrets(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Hide what URLs tell, in tracebacks too."""
+    return {key: mask(value) if isinstance(value, str) else value for key, value in facts.items()}
 
 
 def _with_words(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:

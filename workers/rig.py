@@ -19,6 +19,7 @@ from jobs.schema import upgrade
 from jobs.settings import RecorderSetting, Settings, subprocess_environment
 from models.database import Database
 from workers.embedded import EmbeddedRedis
+from workers.flower import refuse_open_flower
 from workers.locks import FileLock
 from workers.programs import Program, end_leftover, own_command, process_start
 
@@ -42,13 +43,16 @@ def default_recorders(settings: Settings, count: int, options: str = "") -> list
 class Rig:
     """An embedded rig; entering starts it, leaving stops it once the discs under way are finished.
 
-    Raises on entry:
-        RecorderBusy: a rig runs in this home already.
+    Raises:
+        NotAllowed: Flower would be open to a network without a password.
+        RecorderBusy: on entry; a rig runs in this home already.
     """
 
     def __init__(self, settings: Settings, recorders: list[RecorderSetting], *, flower: bool = True) -> None:
         self.settings = settings
         self.recorders = recorders
+        if flower:
+            refuse_open_flower(settings)
         port = settings.flower_port or _free_port(settings.flower_address)
         self.flower_url = f"http://{settings.flower_address}:{port}" if flower else None
         self._lock = FileLock(settings.home / "run" / "rig.lock")

@@ -1,7 +1,6 @@
 # ruff: noqa: PLC0415  (what takes long to import is imported when it is used: --help answers at once)
 """Commands of an administrator: the settings, the health of the rig, the database's schema."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import typer
 from jobs.cli import console, doors
 from jobs.cli.console import AsJson, Column, Document
 from jobs.errors import DiscError, Remedy
+from jobs.masking import MASK, mask
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
@@ -18,10 +18,6 @@ app = typer.Typer()
 db_commands = typer.Typer(no_args_is_help=True, help="Look after the database's schema.")
 app.add_typer(db_commands, name="db", rich_help_panel=console.ADMINISTRATION)
 
-#: A password in a URL: between the user's name and the host, or as an option.
-_USER_INFO = re.compile(r"(?<=://)([^:/@]*):([^@]*)(?=@)")
-_OPTION = re.compile(r"([?&][^=&]*(?:pass|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
-_MASK = "***"
 #: States of a recorder in which a person is needed.
 _AILING = {"offline", "attention", "quarantined"}
 
@@ -100,21 +96,24 @@ def check() -> None:
 
 def masked(settings: "Settings") -> Document:
     """Return the settings as JSON values, without secrets."""
+    from pydantic import SecretStr
+
     values = settings.model_dump(mode="json")
-    if settings.flower_password is not None:
-        values["flower_password"] = _MASK
-    for name in ("database_url", "broker_url"):
-        values[name] = mask_url(values[name])
-    return dict(values)
+    secret = {name for name in values if isinstance(getattr(settings, name), SecretStr)}
+    return {name: MASK if name in secret else mask_all(value) for name, value in values.items()}
 
 
-def mask_url(url: str) -> str:
-    """Hide the passwords in a URL.
+def mask_all(value: object) -> object:
+    """Hide secrets in a JSON value, wherever they are.
 
-    >>> mask_url("redis://:geheim@host/0")
-    'redis://:***@host/0'
+    >>> mask_all([{"uri": "http://:geheim@host"}])
+    [{'uri': 'http://:***@host'}]
     """
-    return _OPTION.sub(rf"\1{_MASK}", _USER_INFO.sub(rf"\1:{_MASK}", url))
+    if isinstance(value, list):
+        return [mask_all(each) for each in value]
+    if isinstance(value, dict):
+        return {key: mask_all(each) for key, each in value.items()}
+    return mask(value) if isinstance(value, str) else value
 
 
 def _text(value: object) -> object:
@@ -145,7 +144,7 @@ def _check_database(settings: "Settings") -> str:
 
     with doors.database(settings):
         schema.check(settings.database_url)
-    return f"{mask_url(settings.database_url)}, revision {schema.head_revision()}"
+    return f"{mask(settings.database_url)}, revision {schema.head_revision()}"
 
 
 def _check_broker(settings: "Settings") -> str:
@@ -157,9 +156,9 @@ def _check_broker(settings: "Settings") -> str:
     finally:
         bell.close()
     if not answers:
-        message = f"{mask_url(settings.broker_url)} does not answer; orders are kept, start Redis or `discmill up`"
+        message = f"{mask(settings.broker_url)} does not answer; orders are kept, start Redis or `discmill up`"
         raise BrokerAway(message)
-    return mask_url(settings.broker_url)
+    return mask(settings.broker_url)
 
 
 def _recorders(settings: "Settings") -> Iterator[Document]:

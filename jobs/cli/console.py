@@ -25,6 +25,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from jobs.errors import DiscError
+from jobs.masking import mask
 
 Document = Mapping[str, object]
 #: Hears the phase and how many bytes of how many are through, as `jobs.intake.Progress`.
@@ -66,7 +67,12 @@ class Shell(TyperGroup):
 
 
 def explain(error: Exception) -> str | None:
-    """Say what an error means to who typed; None if it is a fault of the program, or none at all."""
+    """Say what an error means to who typed, without secrets; None if it is a fault of the program, or none at all."""
+    message = _explain(error)
+    return None if message is None else mask(message)
+
+
+def _explain(error: Exception) -> str | None:
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     if isinstance(error, DiscError):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from jobs.cli import doors
-from jobs.cli.admin import mask_url
+from jobs.masking import mask
 from jobs.settings import RecorderSetting, Settings
 from models.base import now
 from models.recorder import Recorder, RecorderRequest
@@ -257,7 +257,7 @@ def test_config_shows_no_secret(shell: CommandLine, words: tuple[str, ...]) -> N
     ],
 )
 def test_passwords_in_urls_are_masked(url: str, shown: str) -> None:
-    assert mask_url(url) == shown
+    assert mask(url) == shown
 
 
 def test_config_is_json_by_name(shell: CommandLine) -> None:

@@ -53,3 +53,18 @@ def test_a_key_that_no_line_can_hold_is_changed() -> None:
     (line,) = log("structlog.get_logger('rig').info('e', **{'two words': 1})")
 
     assert line.endswith("two_words=1")
+
+
+def test_no_password_is_in_a_line_or_in_its_traceback() -> None:
+    script = (
+        "url = 'rediss://rig:tr0ub4dor@host/0?ssl_keyfile_password=tr0ub4dor'\n"
+        "try: raise ConnectionError(url)\n"
+        "except ConnectionError: logging.getLogger('rig').exception('no answer from %s', url)\n"
+        "structlog.get_logger('rig').info('tried', url=url)"
+    )
+
+    first, second = log(script)
+
+    assert "Traceback" in first
+    assert "rediss://rig:***@host/0" in first
+    assert "tr0ub4dor" not in first + second
