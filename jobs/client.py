@@ -150,13 +150,21 @@ class JobHandle:
         """Wait as long as it takes; return the last report."""
         return self.wait()
 
-    def cancel(self) -> None:
-        """Call the job off."""
-        control.cancel(self._client.database, self.id)
+    def cancel(self, client: str | None = None) -> None:
+        """Call the job off.
 
-    def retry(self) -> int:
-        """Make what is missing; return how many copies are queued anew."""
-        count = control.retry(self._client.database, self.id)
+        Raises:
+            NotAllowed: it is over, or somebody else than `client` ordered it.
+        """
+        control.cancel(self._client.database, self.id, client)
+
+    def retry(self, client: str | None = None) -> int:
+        """Make what is missing; return how many copies are queued anew.
+
+        Raises:
+            NotAllowed: nothing is missing, or somebody else than `client` ordered it.
+        """
+        count = control.retry(self._client.database, self.id, client)
         assign_now(self._client.mill)
         return count
 

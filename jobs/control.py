@@ -26,10 +26,7 @@ def cancel(database: Database, job_id: str, client: str | None = None) -> None:
         NotAllowed: `client` did not order it, or it is over.
     """
     with database.write() as db:
-        job = _lock_job(db, job_id)
-        if client is not None and client != job.client:
-            message = f"job {job.id} was not ordered by {client!r}; only its own client may cancel it"
-            raise NotAllowed(message)
+        job = _lock_job(db, job_id, client)
         if job.state.is_final:
             message = f"job {job.id} is {job.state} already"
             raise NotAllowed(message)
@@ -51,15 +48,15 @@ def cancel(database: Database, job_id: str, client: str | None = None) -> None:
             ledger.let_go(db, attempt_id)
 
 
-def retry(database: Database, job_id: str) -> int:
+def retry(database: Database, job_id: str, client: str | None = None) -> int:
     """Make what is missing of a job that waits, failed or was cancelled; return how many copies are queued anew.
 
     Raises:
         NotFound: no such job.
-        NotAllowed: nothing is missing, or its attempts are still being called off.
+        NotAllowed: `client` did not order it, nothing is missing, or its attempts are still being called off.
     """
     with database.write() as db:
-        job = _lock_job(db, job_id)
+        job = _lock_job(db, job_id, client)
         copies = db.scalars(select(Copy).where(Copy.job_id == job.id, Copy.state != CopyState.DONE)).all()
         if not copies:
             message = f"job {job.id} has all its discs; nothing is missing"
@@ -83,18 +80,19 @@ def _queue_again(copy: Copy) -> bool:
     return copy.state is CopyState.QUEUED
 
 
-def set_priority(database: Database, job_id: str, priority: int) -> None:
+def set_priority(database: Database, job_id: str, priority: int, client: str | None = None) -> None:
     """Give a job another priority, 9 first; copies that are assigned already keep their turn.
 
     Raises:
         NotFound: no such job.
+        NotAllowed: `client` did not order it.
         OrderError: the priority is outside 0 to 9.
     """
     if not 0 <= priority <= 9:  # noqa: PLR2004
         message = f"priority {priority} is outside 0 to 9 (9 is first)"
         raise OrderError(message)
     with database.write() as db:
-        job = _lock_job(db, job_id)
+        job = _lock_job(db, job_id, client)
         job.priority = priority
         db.execute(update(Copy).where(Copy.job_id == job.id).values(priority=priority))
         journal(db, "priority", job=job.id, priority=priority)
@@ -178,8 +176,12 @@ def withdraw_request(database: Database, request_id: str) -> None:
         request.answered = request.answered or now()
 
 
-def _lock_job(db: Session, job_id: str) -> Job:
-    find_job(db, job_id)
+def _lock_job(db: Session, job_id: str, client: str | None) -> Job:
+    """Lock a job; without a client an operator asks, who may change them all."""
+    ordered_by = find_job(db, job_id).client
+    if client is not None and client != ordered_by:
+        message = f"job {job_id} was not ordered by {client!r}; only its own client may change it"
+        raise NotAllowed(message)
     return db.get_one(Job, job_id, with_for_update=True, populate_existing=True)
 
 

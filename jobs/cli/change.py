@@ -18,6 +18,7 @@ app = typer.Typer()
 recorders = typer.Typer(help="List the recorders, and say what they may do.", invoke_without_command=True)
 app.add_typer(recorders, name="recorders", rich_help_panel=console.RIG)
 
+OnlyFor = Annotated[str | None, typer.Option("--client", metavar="ID", help="Only if this client ordered it.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The recorders' names.")]
 
 _RECORDER_COLUMNS = (
@@ -42,7 +43,7 @@ class Verdict(StrEnum):
 @app.command(rich_help_panel=console.ORDERS)
 def cancel(
     job: JobId,
-    client: Annotated[str | None, typer.Option(metavar="ID", help="Cancel only if this client ordered it.")] = None,
+    client: OnlyFor = None,
 ) -> None:
     """Call an order off: a disc that is being written is spoiled, one that is being verified is finished."""
     from jobs import control
@@ -57,10 +58,10 @@ def cancel(
 
 
 @app.command(rich_help_panel=console.ORDERS)
-def retry(job: JobId) -> None:
+def retry(job: JobId, client: OnlyFor = None) -> None:
     """Make what is missing of an order that waits, failed or was cancelled; nothing else is burnt again."""
     with doors.client() as mill:
-        count = mill.job(_job_id(mill.database, job)).retry()
+        count = mill.job(_job_id(mill.database, job)).retry(client)
     console.say(f"{count} {'disc' if count == 1 else 'discs'} queued")
 
 
@@ -68,12 +69,13 @@ def retry(job: JobId) -> None:
 def priority(
     job: JobId,
     value: Annotated[int, typer.Argument(metavar="N", min=0, max=9, help="9 is first.")],
+    client: OnlyFor = None,
 ) -> None:
     """Give an order another priority; discs that are under way keep their turn."""
     from jobs import control
 
     with doors.database() as database:
-        control.set_priority(database, _job_id(database, job), value)
+        control.set_priority(database, _job_id(database, job), value, client)
     console.say(f"priority {value}")
 
 

@@ -1,5 +1,7 @@
 """Orders called off, tried again and taken back: at every stage of their attempts."""
 
+from collections.abc import Callable
+
 import pytest
 
 from jobs import control, ledger
@@ -149,6 +151,29 @@ def test_only_its_client_or_an_operator_calls_a_job_off(database: Database) -> N
     with pytest.raises(NotAllowed, match="not ordered by"):
         control.cancel(database, job, client="label")
     control.cancel(database, job, client="archive")
+
+
+def test_a_client_changes_no_order_of_another_one(database: Database) -> None:
+    job = order(database, copies=2, client="archive")
+    acts: list[Callable[[str | None], object]] = [
+        lambda client: control.set_priority(database, job, 9, client),
+        lambda client: control.cancel(database, job, client),
+        lambda client: control.retry(database, job, client),
+    ]
+
+    for act in acts:
+        before = job_row(database, job)
+        with pytest.raises(NotAllowed, match="'label'; only its own client may change it"):
+            act("label")
+        after = job_row(database, job)
+        assert (after.priority, after.state, after.cancel_requested) == (
+            before.priority,
+            before.state,
+            before.cancel_requested,
+        )
+        act("archive")
+
+    assert (job_row(database, job).priority, job_row(database, job).state) == (9, JobState.QUEUED)
 
 
 def test_what_is_over_can_not_be_called_off(database: Database) -> None:
