@@ -211,6 +211,7 @@ class Client:
         client: str = "",
         key: str | None = None,
         max_spoiled: int | None = None,
+        webhook: str | None = None,
         progress: Progress = silent,
     ) -> JobHandle:
         """Order discs; returns when the order is stored for good.
@@ -231,6 +232,7 @@ class Client:
             client=client,
             key=key,
             max_spoiled=max_spoiled,
+            webhook=webhook,
         )
         return JobHandle(self, submit(self.mill, content, options, progress))
 

@@ -95,6 +95,7 @@ class Options:
     client: str = ""
     key: str | None = None
     max_spoiled: int | None = None
+    webhook: str | None = None
 
     @property
     def spoiled_limit(self) -> int:

@@ -35,6 +35,15 @@ def job_document(db: Session, job_id: str) -> Document:
     return {**_summaries(db, [job])[0], "discs": _attempt_documents(db, attempts)}
 
 
+def job_summary(db: Session, job_id: str) -> Document:
+    """Describe a job without its attempts.
+
+    Raises:
+        NotFound: no such job.
+    """
+    return _summaries(db, [find_job(db, job_id)])[0]
+
+
 def find_job(db: Session, job_id: str) -> Job:
     """Return a job.
 

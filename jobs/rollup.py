@@ -4,6 +4,7 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from models.base import now
+from models.delivery import Delivery
 from models.event import Event
 from models.job import Copy, Job
 from models.vocabulary import CopyState, JobState
@@ -40,6 +41,8 @@ def _enter(db: Session, job: Job, state: JobState) -> None:
     job.state = state
     job.finished = now() if state.is_final else None
     journal(db, f"job-{state}", job=job.id, reason=job.reason)
+    if job.webhook is not None and (state.is_final or state is JobState.WAITING):
+        db.add(Delivery(job_id=job.id, state=state, reason=job.reason))
 
 
 #: Steps from state to state through the index on (job, state): a seek each, however many copies a job has. Asking

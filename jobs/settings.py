@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 
 from jobs.errors import Faults
 from jobs.masking import mask
+from jobs.webhooks import prefix_fault
 
 #: Bytes a Unix socket's path may have, with room for the NUL (unix(7)).
 _SOCKET_PATH = 100
@@ -76,12 +77,32 @@ class Settings(BaseSettings):
     flower_address: str = Field(default="127.0.0.1", description="where Flower listens")
     flower_user: str = "discmill"
     flower_password: SecretStr | None = Field(default=None, description="needed where Flower is not on loopback")
+    metrics_port: int = Field(default=9464, ge=0, le=65535, description="where `discmill metrics` listens")
+    metrics_address: str = Field(default="127.0.0.1", description="the address it listens on")
+    webhooks: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="beginnings of the URLs that orders may name, separated by ','; default: none"
+    )
+    webhook_secret: SecretStr | None = Field(default=None, description="what webhooks are signed with")
+    webhook_timeout: float = Field(default=10, gt=0, description="seconds a webhook's receiver may take")
     recorder: list[RecorderSetting] = Field(default_factory=list, description="the rig's recorders")
 
     @field_validator("content_roots", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return value.split(os.pathsep) if isinstance(value, str) else value
+
+    @field_validator("webhooks", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        return [each.strip() for each in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("webhooks", mode="after")
+    @classmethod
+    def _check_urls(cls, value: list[str]) -> list[str]:
+        faults = [fault for prefix in value if (fault := prefix_fault(prefix))]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return value
 
     @field_validator("home", mode="after")
     @classmethod
@@ -103,6 +124,8 @@ class Settings(BaseSettings):
             raise ValueError(f"database_url: {error}") from error
         if self.lease < 2 * self.heartbeat:
             raise ValueError("lease must be at least two heartbeats")
+        if self.webhooks and not (self.webhook_secret and self.webhook_secret.get_secret_value()):
+            raise ValueError("webhooks are signed: set webhook_secret, which their receivers know as well")
         return self
 
     @classmethod
@@ -181,6 +204,7 @@ def load_settings(**given: object) -> Settings:
 def subprocess_environment(settings: Settings) -> dict[str, str]:
     """Return the environment for this project's own programs: what was inherited, with these settings made explicit."""
     named = {name: _as_text(getattr(settings, name)) for name in Settings.model_fields if name != "recorder"}
+    named["webhooks"] = ",".join(settings.webhooks)
     return {**os.environ, **{f"DISCMILL_{name.upper()}": text for name, text in named.items()}}
 
 

@@ -29,6 +29,7 @@ from jobs.rollup import journal
 from jobs.scanning import scan, scan_image
 from jobs.scheduling import assign, class_of
 from jobs.settings import Settings
+from jobs.webhooks import webhook_fault
 from models.base import new_id
 from models.database import Database
 from models.job import Copy, Job
@@ -102,7 +103,7 @@ def look_through(order: Order) -> Intake:
 
 def _take(mill: Mill, content: Content, options: Options, progress: Progress) -> _Staged:
     intake = look_through(Order(mill.settings, content, options))
-    faults = [*options.faults(), *intake.faults()]
+    faults = [*options.faults(), *_webhook_faults(mill.settings, options), *intake.faults()]
     if faults:
         subject = "the order has faults, nothing was stored"
         raise Faults(subject, faults)
@@ -110,6 +111,11 @@ def _take(mill: Mill, content: Content, options: Options, progress: Progress) ->
     masters = MasterStore(mill.settings.store / "masters")
     master = prepare_master(masters, taken.laid, lambda done, total: progress("mastering", done, total))
     return _Staged(taken, master)
+
+
+def _webhook_faults(settings: Settings, options: Options) -> list[str]:
+    fault = webhook_fault(options.webhook, settings.webhooks) if options.webhook is not None else None
+    return [fault] if fault else []
 
 
 def _job(staged: _Staged, options: Options, manifest_id: int) -> Job:
@@ -136,6 +142,7 @@ def _job(staged: _Staged, options: Options, manifest_id: int) -> Job:
         verify=options.verify,
         nonblank=options.nonblank,
         max_spoiled=options.spoiled_limit,
+        webhook=options.webhook,
     )
     job.order_sha256 = _order_digest(job, laid.programme)
     return job
@@ -152,6 +159,8 @@ def _order_digest(job: Job, programme: Programme | None) -> str:
     ordered = {name: getattr(job, name) for name in _ORDERED}
     if programme is not None:
         ordered["programme"] = programme.canonical  # what an audio disc tells of its tracks is not in its blocks
+    if job.webhook is not None:  # not among them: an order without one keeps the digest it always had
+        ordered["webhook"] = job.webhook
     return hashlib.sha256(json.dumps(ordered, sort_keys=True).encode()).hexdigest()
 
 

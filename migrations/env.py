@@ -13,7 +13,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, TypeDecorator, text
 
 import models.attempt
+import models.delivery
 import models.event
+import models.figures
 import models.job
 import models.manifest
 import models.recorder  # noqa: F401  (each brings its tables)

@@ -55,6 +55,7 @@ class Job(Base):
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(UtcDateTime, default=now)
     finished: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    webhook: Mapped[str | None] = mapped_column(Text)  #: where to tell when it is over, or waits
 
 
 class Copy(Base):

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+import models.delivery
+import models.figures  # noqa: F401  (each brings its tables)
 from jobs import ledger
 from jobs.ledger import Owner, Rules, Verdict
 from jobs.mastering.medium import MediumInfo, MediumKind, requested_medium

@@ -23,6 +23,7 @@ from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
 from jobs.overview import attempt_document
 from jobs.scheduling import suits
+from jobs.tally import BURN_SECONDS, VERIFY_SECONDS
 from models.job import Job
 from models.vocabulary import Nonblank, Outcome, Stage
 from workers.proof import BurntMedium, evidence_folder, note_medium, verify
@@ -31,6 +32,7 @@ from workers.reporting import Reporter, Work
 from workers.session import Session, session_for
 from workers.settling import conclude, disc_label, work_of
 from workers.station import Station
+from workers.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +53,15 @@ def run_attempt(station: Station, attempt_id: str) -> str:
     task = _claim(station, attempt_id)
     if task is None:
         return _known_verdict(station, attempt_id)
+    watch = Stopwatch()
     with Reporter(station, task.work) as reporter:
         try:
-            verdict = _make_disc(station, task, reporter)
+            verdict = _make_disc(station, task, reporter, watch)
         except Exception as error:
             log.info("attempt %s: %s", attempt_id, error, exc_info=not isinstance(error, DiscError))
             verdict = judge(station, attempt_id, reporter, error)
     conclude(station, task.work, verdict)
+    watch.write_down(station.database, station.name)
     return _known_verdict(station, attempt_id)
 
 
@@ -79,18 +83,19 @@ def _known_verdict(station: Station, attempt_id: str) -> str:
     return f"{known['outcome'] or known['stage']} on {where}{why}"
 
 
-def _make_disc(station: Station, task: Task, reporter: Reporter) -> Verdict:
-    burnt = _burn(station, task, reporter)
+def _make_disc(station: Station, task: Task, reporter: Reporter, watch: Stopwatch) -> Verdict:
+    burnt = _burn(station, task, reporter, watch)
     if task.job.simulate:
         return Verdict(Outcome.SIMULATED)
     with station.database.write() as db:
         ledger.enter(db, task.work.attempt, station.owner, Stage.VERIFYING)
     if not task.job.verify:
         return Verdict(Outcome.GOOD, verified=False)
-    return verify(station, task.job, burnt, reporter)
+    with watch.lap(VERIFY_SECONDS):
+        return verify(station, task.job, burnt, reporter)
 
 
-def _burn(station: Station, task: Task, reporter: Reporter) -> StoredMaster:
+def _burn(station: Station, task: Task, reporter: Reporter, watch: Stopwatch) -> StoredMaster:
     """Burn what belongs on the medium in the tray; return the master of it."""
     with DiscMaster([station.device.recorder]).open() as master:
         content = master.set_format(task.job.format)
@@ -105,7 +110,9 @@ def _burn(station: Station, task: Task, reporter: Reporter) -> StoredMaster:
             medium = master.set_recorder(recorder)
         master.stage(session.master)
         evidence = evidence_folder(station, task.work.attempt)
-        master.record(_options(task, session, evidence), _Permit(station, task, medium, session, evidence))
+        permit = _Permit(station, task, medium, session, evidence)
+        with watch.lap("simulation" if task.job.simulate else BURN_SECONDS):
+            master.record(_options(task, session, evidence), permit)
     return session.master
 
 

@@ -139,6 +139,7 @@ def dispatcher() -> None:
     from jobs.dispatch import CeleryBell
     from jobs.settings import load_settings
     from models.database import Database
+    from workers.courier import Courier
     from workers.dispatcher import Dispatcher
     from workers.logs import set_up_logging
 
@@ -149,11 +150,33 @@ def dispatcher() -> None:
         signal.signal(number, lambda *_: stop.set())
     database, bell = Database(settings.database_url), CeleryBell(settings.broker_url)
     structlog.get_logger("discmill").info("dispatcher_started", host=settings.host, tick=settings.tick)
+    courier = threading.Thread(target=Courier(settings, database).run, args=(stop,), name="courier")
+    courier.start()
     try:
         Dispatcher(settings, database, bell).run(stop)
     finally:
+        stop.set()
+        courier.join()
         bell.close()
         database.close()
+
+
+@run.command(rich_help_panel=console.RIG)
+def metrics(
+    port: Annotated[
+        int | None, typer.Option(metavar="N", min=0, max=65535, help="Default: DISCMILL_METRICS_PORT.")
+    ] = None,
+) -> None:
+    """Show Prometheus the rig's figures, on loopback unless DISCMILL_METRICS_ADDRESS says otherwise."""
+    from jobs.settings import load_settings
+    from workers.logs import set_up_logging
+    from workers.metrics import serve_metrics
+
+    set_up_logging()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serve_metrics(load_settings(metrics_port=port), stop)
 
 
 @run.command(rich_help_panel=console.RIG)

@@ -1,6 +1,7 @@
 """The tick: who lives, what is to be taken back, assigned, or rung again. Several may run."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select, update
 
-from jobs import ledger
+from jobs import ledger, tally
 from jobs.dispatch import CeleryBell
 from jobs.rollup import journal
 from jobs.scheduling import Assignment, assign, medium_of, suits
@@ -48,6 +49,7 @@ class Dispatcher:
     bell: CeleryBell
     clock: Callable[[], float] = time.monotonic
     _looked: float = 0.0
+    _beat_at: float = -math.inf
     _pulses: dict[str, _Pulse] = field(default_factory=dict)
     _ringing: dict[str, _Ringing] = field(default_factory=dict)
 
@@ -71,6 +73,14 @@ class Dispatcher:
         self._take_back()
         assign(self.database, self.bell.ring)
         self._ring_again({recorder.name for recorder in dead})
+        self._beat()
+
+    def _beat(self) -> None:
+        """Let `discmill health dispatcher` see that rounds succeed."""
+        if self.clock() - self._beat_at >= self.settings.heartbeat:
+            with self.database.write() as db:
+                tally.beat(db, tally.dispatcher_of(self.settings.host))
+            self._beat_at = self.clock()
 
     def _forgive_own_absence(self) -> None:
         """Start all watches anew after a while in which we could not look: nobody may be buried for that."""
@@ -105,6 +115,7 @@ class Dispatcher:
             if gone:
                 log.warning("recorder %s: its worker is gone", recorder.name)
                 journal(db, "recorder-offline", recorder=recorder.name)
+                tally.count(db, tally.LEASES_EXPIRED, recorder.name)
 
     def _free(self, attempt: Attempt, heartbeat: int) -> None:
         with self.database.write() as db:
@@ -151,6 +162,8 @@ class Dispatcher:
             if self.bell.waiting(recorder) == 0:
                 log.info("ringing again for attempt %s", attempt_id)
                 self.bell.ring(Assignment(attempt_id, recorder))
+                with self.database.write() as db:
+                    tally.count(db, tally.MESSAGES_REPUBLISHED, recorder)
 
     def _unsettled_of(self, recorder: str) -> list[Attempt]:
         with self.database.read() as db:

@@ -2,7 +2,8 @@
 """Commands of an administrator: the settings, the health of the rig, the database's schema."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -58,12 +59,35 @@ def config(*, as_json: AsJson = False) -> None:
     console.print_table(rows, _CONFIG_COLUMNS)
 
 
-@app.command(rich_help_panel=console.ADMINISTRATION, epilog="Exit code: 0 all is well, 1 something needs a person.")
-def health(*, as_json: AsJson = False) -> None:
-    """Check database, schema, broker and recorders; say what each that ails needs."""
+class Part(StrEnum):
+    """What of a rig can be asked for its health by itself, as a container does."""
+
+    DATABASE = "database"
+    BROKER = "broker"
+    DISPATCHER = "dispatcher"
+    RECORDER = "recorder"
+    FLOWER = "flower"
+
+
+@app.command(
+    rich_help_panel=console.ADMINISTRATION,
+    epilog="Examples:\n\n  discmill health\n\n  discmill health recorder left\n\n"
+    "A recorder asked for by its name is well while its worker lives, whatever its tray needs.\n\n"
+    "Exit code: 0 all is well, 1 something needs a person.",
+)
+def health(
+    part: Annotated[Part | None, typer.Argument(help="One part alone; default: database, broker, recorders.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which recorder.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check database, schema, broker and recorders, or one part; say what each that ails needs."""
     from jobs.settings import load_settings
 
-    checks = list(_checks(load_settings()))
+    if (part is Part.RECORDER) != (name is not None):
+        raise typer.BadParameter("a recorder has a name, and nothing else has", param_hint="NAME")
+    settings = load_settings()
+    checks = list(_checks(settings)) if part is None else [_check_part(settings, part, name or "")]
     well = all(check["ok"] for check in checks)
     if as_json:
         console.print_json({"ok": well, "checks": checks})
@@ -129,6 +153,19 @@ def _checks(settings: "Settings") -> Iterator[Document]:
     yield _result("broker", lambda: _check_broker(settings))
     if database["ok"]:
         yield from _recorders(settings)
+
+
+def _check_part(settings: "Settings", part: Part, name: str) -> Document:
+    from jobs.cli import health
+
+    looks: dict[Part, Callable[[], str]] = {
+        Part.DATABASE: lambda: _check_database(settings),
+        Part.BROKER: lambda: _check_broker(settings),
+        Part.DISPATCHER: lambda: health.check_dispatcher(settings),
+        Part.RECORDER: lambda: health.check_worker(settings, name),
+        Part.FLOWER: lambda: health.check_flower(settings),
+    }
+    return _result(f"{part} {name}".strip(), looks[part])
 
 
 def _result(name: str, look: Callable[[], str]) -> Document:

@@ -57,6 +57,9 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
         int | None,
         typer.Option(metavar="N", help="Spoiled discs until the job waits; default: 3 or a tenth of the copies."),
     ] = None,
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Tell this address when it is over, or waits; must be allowed.")
+    ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until the job is over; exit code as `discmill wait`.")
     ] = False,
@@ -82,6 +85,7 @@ def _place(  # noqa: PLR0913  (the order form: each has a default)
                 client=client,
                 key=key,
                 max_spoiled=max_spoiled,
+                webhook=webhook,
                 progress=bars,
             )
         _tell(job, wait=wait, as_json=as_json)

@@ -236,7 +236,8 @@ ADD_A_COLUMN = """
     recreate = "always" if op.get_bind().dialect.name == "sqlite" else "auto"
     condition = sa.text("state = 'queued' AND NOT held")
     op.drop_index("ix_copy_next", "copy")
-    for table in ["manifest", "manifest_entry", "recorder", "recorder_request", "job", "copy", "attempt", "event"]:
+    tables = ["manifest", "manifest_entry", "recorder", "recorder_request", "job", "copy", "attempt", "event"]
+    for table in [*tables, "delivery", "tally", "service"]:
         with op.batch_alter_table(table, recreate=recreate) as batch:
             batch.add_column(sa.Column("note", sa.String(8), server_default="none"))
     op.create_index(

@@ -108,6 +108,15 @@ def test_one_drive_can_t_have_two_workers() -> None:
     assert all("home:/var/lib/discmill" in service["volumes"] for service in OURS.values())
 
 
+def test_each_of_our_containers_asks_for_its_own_health() -> None:
+    asked = {
+        name: service["healthcheck"]["test"][3:] for name, service in OURS.items() if "test" in service["healthcheck"]
+    }
+    workers = {name: ["recorder", service["command"][-1].partition("=")[0]] for name, service in DRIVES.items()}
+
+    assert asked == workers | {"dispatcher": ["dispatcher"], "flower": ["flower"], "metrics": ["database"]}
+
+
 def test_redis_keeps_what_it_was_told() -> None:
     words = SERVICES["redis"]["command"]
     settings = dict(zip(words[1::2], words[2::2], strict=True))
