@@ -1,6 +1,7 @@
 """Keeps manifests in the database: staged in batches, whole or not there, each once."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 
 from sqlalchemy import Row, func, select, update
@@ -9,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import DiscError, NotFound
 from jobs.manifest import Entry, Manifest
-from models.base import Base
+from models.base import Base, now
 from models.database import Database
 from models.manifest import Manifest as StoredManifest
 from models.manifest import ManifestEntry
 
+#: How long a manifest counts as just stored; `prune` takes none that is younger than a day.
+_RENEWED = timedelta(hours=1)
 #: Rows of one transaction: others who want to write wait for less than a tenth of a second.
 _BATCH = 5_000
 _COLUMNS = (
@@ -81,9 +84,14 @@ def _entry(row: Row[*tuple[object, ...]]) -> Entry:
 
 
 def _find_or_begin(database: Database, manifest: Manifest) -> tuple[int, bool]:
-    query = select(StoredManifest.id, StoredManifest.complete).where(StoredManifest.sha256 == manifest.sha256)
+    mine = StoredManifest.sha256 == manifest.sha256
+    query = select(StoredManifest.id, StoredManifest.complete, StoredManifest.created).where(mine)
     with database.read() as db:
         found = db.execute(query).one_or_none()
+    if found is not None and found.created < now() - _RENEWED:  # no `prune` may take it for forgotten from here on
+        with database.write() as db:
+            db.execute(update(StoredManifest).where(mine).values(created=now()))
+            found = db.execute(query).one_or_none()
     if found is None:
         row = {
             "sha256": manifest.sha256,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from jobs import ledger
@@ -57,6 +57,9 @@ def retry(database: Database, job_id: str, client: str | None = None) -> int:
     """
     with database.write() as db:
         job = _lock_job(db, job_id, client)
+        if db.scalar(select(func.count()).where(Copy.job_id == job.id)) != job.copies:
+            message = f"job {job.id} is being forgotten, for it is long over; order anew"
+            raise NotAllowed(message)
         copies = db.scalars(select(Copy).where(Copy.job_id == job.id, Copy.state != CopyState.DONE)).all()
         if not copies:
             message = f"job {job.id} has all its discs; nothing is missing"

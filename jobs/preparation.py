@@ -103,7 +103,7 @@ def prepare_master(store: MasterStore, laid: LaidOut, progress: Progress) -> Sto
         SourceChanged: a source is not what was staged.
         InvalidImage: the master is not what the manifest says.
     """
-    stored = store.get(laid.key)
+    stored = store.renew(laid.key)
     if stored is not None:
         return stored
     if laid.format is DiscFormat.JOLIET:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,24 +81,29 @@ class ContentStore:
         finally:
             shutil.rmtree(batch, ignore_errors=True)
 
-    def prune(self, wanted: Container[str], before: float) -> int:
-        """Remove objects that are not wanted, and what crashes left; return the bytes.
+    def prune(self, wanted: Container[str], before: float, *, dry_run: bool = False) -> int:
+        """Remove objects that are not wanted, and what crashes left; return the bytes. `dry_run` only counts them.
 
         `wanted` holds SHA-256s; `before` is a time (seconds since 1970): what is younger stays.
         """
-        freed = sum(self._prune(path, before) for path in self._objects.glob("??/*") if _digest(path) not in wanted)
+        unwanted = (path for path in self._objects.glob("??/*") if _digest(path) not in wanted)
+        freed = sum(self._prune(path, before, dry_run=dry_run) for path in unwanted)
         for batch in self._incoming.glob("*"):
-            freed += sum(self._prune(path, before) for path in batch.glob("*"))
-            if batch.stat().st_ctime < before and not any(batch.iterdir()):
-                batch.rmdir()
+            freed += sum(self._prune(path, before, dry_run=dry_run) for path in batch.glob("*"))
+            if not dry_run:
+                _remove_empty(batch, before)
         return freed
 
-    def _prune(self, path: Path, before: float) -> int:
+    def _prune(self, path: Path, before: float, *, dry_run: bool) -> int:
         with self.lock(fcntl.LOCK_EX):
-            found = path.stat()
+            try:
+                found = path.stat()
+            except FileNotFoundError:  # a batch that has just ended
+                return 0
             if found.st_ctime >= before:
                 return 0
-            path.unlink()
+            if not dry_run:
+                path.unlink(missing_ok=True)
         return found.st_size
 
     @contextmanager
@@ -110,6 +115,12 @@ class ContentStore:
             yield
         finally:
             os.close(handle)
+
+
+def _remove_empty(batch: Path, before: float) -> None:
+    with suppress(FileNotFoundError):
+        if batch.stat().st_ctime < before and not any(batch.iterdir()):
+            batch.rmdir()
 
 
 def _digest(path: Path) -> str:

@@ -118,6 +118,34 @@ def check() -> None:
     console.say(f"the schema is at revision {schema.head_revision()}, as it must be")
 
 
+@db_commands.command(
+    epilog="It may run at any time, beside workers and submits; once a day is usual.\n\n"
+    "Example:\n\n  discmill db prune --older-than 90 --dry-run"
+)
+def prune(
+    older_than: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Forget what ended longer ago.")] = 365,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be forgotten.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Forget old events and what no unfinished order needs; never a disc's row in the ledger, never a digest."""
+    from dataclasses import asdict
+    from datetime import timedelta
+
+    from jobs.retention import prune as forget
+    from jobs.settings import load_settings
+    from models.base import now
+
+    settings = load_settings()
+    with doors.database(settings) as database:
+        pruned = asdict(forget(database, settings, now() - timedelta(days=older_than), dry_run=dry_run))
+    if as_json:
+        console.print_json({"older_than": older_than, "dry_run": dry_run, **pruned})
+    else:
+        console.say("would be forgotten:" if dry_run else "forgotten:")
+        console.print_facts({name.replace("_", " "): str(number) for name, number in pruned.items()})
+
+
 def masked(settings: "Settings") -> Document:
     """Return the settings as JSON values, without secrets."""
     from pydantic import SecretStr

@@ -1,10 +1,12 @@
 """Keeps laid-out masters on disk, so that all copies of a job, and a job ordered again, are laid out once."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +102,50 @@ class MasterStore:
         """Return the master with this key, or nothing."""
         stored = StoredMaster(self._folder / key)
         return stored if stored.is_whole else None
+
+    def renew(self, key: str) -> StoredMaster | None:
+        """Return the master with this key for an order that is not stored yet: `prune` spares what has a young time."""
+        with self._lock(fcntl.LOCK_SH):
+            stored = self.get(key)
+            if stored is not None:
+                with contextlib.suppress(PermissionError):  # another user's: at worst it is laid out again
+                    os.utime(stored.folder)
+        return stored
+
+    def prune(self, wanted: Container[str], before: float, *, dry_run: bool = False) -> int:
+        """Remove masters that are not wanted, and what crashes left; return how many. `dry_run` only counts them.
+
+        `wanted` holds keys; `before` is a time (seconds since 1970): what is younger stays.
+        """
+        if not self._folder.is_dir():
+            return 0
+        found = [path for path in self._folder.iterdir() if path.is_dir() and path.name not in wanted]
+        return sum(self._prune(path, before, dry_run=dry_run) for path in found)
+
+    def _prune(self, path: Path, before: float, *, dry_run: bool) -> bool:
+        gone = path.with_name(f"draft-{path.name}")
+        with self._lock(fcntl.LOCK_EX):
+            try:
+                if path.stat().st_mtime >= before:
+                    return False
+                if not dry_run:
+                    path.rename(gone)  # at once: nobody is to find half of it
+            except FileNotFoundError:  # a draft that has just become a master
+                return False
+        if not dry_run:
+            shutil.rmtree(gone)
+        return True
+
+    @contextlib.contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        """Hold the folder's lock: shared to renew a master, exclusive to remove one."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, kind)
+            yield
+        finally:
+            os.close(handle)
 
     def put(self, key: str, image: ExtentMap, checksums: Checksums, programme: Programme | None = None) -> StoredMaster:
         """Store a master, safe from a power cut; one that is there already stays. Audio comes with its programme.
