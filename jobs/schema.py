@@ -4,6 +4,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
 
 from jobs.errors import DiscError, Remedy
 from models.database import Database
@@ -38,6 +40,14 @@ def check(url: str) -> None:
         raise SchemaDiffers("the database has no tables yet; `discmill db upgrade` makes them")
     if current != head:
         raise SchemaDiffers(f"the schema is at revision {current} and must be at {head}; run `discmill db upgrade`")
+
+
+def revision_of(db: Session) -> str | None:
+    """Return the revision of an open database; None where nothing says it."""
+    if not inspect(db.connection()).has_table("alembic_version"):
+        return None
+    revision: str | None = db.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def current_revision(url: str) -> str | None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,8 +27,10 @@ class PostgresServer:
     Nothing of it survives a power cut: what is tested is what happens when processes end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 5432, options: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.port = port  #: part of the socket's name, too
+        self._options = options
         self._data = folder / "data"
         self._programs = _find_programs()
         self._user, self._group = _account()
@@ -35,7 +38,7 @@ class PostgresServer:
 
     def url(self, database: str = "postgres") -> str:
         """Return a database's URL, as SQLAlchemy wants it."""
-        return f"postgresql+psycopg://discmill@/{database}?host={self.folder}"
+        return f"postgresql+psycopg://discmill@/{database}?host={self.folder}&port={self.port}"
 
     def new_database(self, template: str = "template0") -> str:
         """Make a database that is a copy of the template; return its name."""
@@ -52,7 +55,7 @@ class PostgresServer:
         if not self._data.exists():
             self._make_cluster()
         options = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=200"]
-        settings = [word for option in options for word in ("-c", option)]
+        settings = [word for option in (*options, f"port={self.port}", *self._options) for word in ("-c", option)]
         with (self.folder / "postgres.log").open("ab") as output:
             self._process = subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, "-k", self.folder, *settings],
@@ -114,7 +117,9 @@ class PostgresServer:
         return True
 
     def _execute(self, statement: sql.Composed | sql.SQL) -> None:
-        with psycopg.connect(host=str(self.folder), dbname="postgres", user="discmill", autocommit=True) as db:
+        with psycopg.connect(
+            host=str(self.folder), port=self.port, dbname="postgres", user="discmill", autocommit=True
+        ) as db:
             db.execute(statement)
 
 

@@ -27,6 +27,7 @@ has_postgres() {
 }
 
 need redis-server redis-server valkey-server
+need openssl openssl
 has_postgres || missing="$missing postgresql"
 need xorriso xorriso
 need 7zip 7zz 7z

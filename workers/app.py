@@ -3,6 +3,7 @@
 from celery import Celery
 from celery.worker.control import Panel
 
+from jobs import schema
 from jobs.dispatch import make_app
 from jobs.settings import Settings
 from workers.binding import Binding
@@ -25,7 +26,9 @@ def run_worker(settings: Settings, name: str, uri: str) -> None:
 
     Raises:
         RecorderBusy: another worker owns the device.
+        SchemaDiffers: the database's tables are those of another version.
     """
+    schema.check(settings.database_url)
     app = make_app(settings.broker_url, client_name=f"discmill-{name}", recorder=name)
     app.conf.worker_consumer = "workers.doorkeeper:Doorkeeper"
     answer_questions_only()

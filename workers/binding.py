@@ -1,6 +1,8 @@
 """One worker = one recorder: the owner's lock, the heartbeat, and the idle drive's caretaker."""
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +15,7 @@ from jobs.dispatch import CeleryBell
 from jobs.errors import Fenced
 from jobs.ledger import withdraw
 from jobs.mastering.recorder import Device
+from jobs.schema import revision_of
 from jobs.settings import Settings
 from models.attempt import Attempt
 from models.database import Database
@@ -46,6 +49,8 @@ class Binding:
         except BaseException:
             self._lock.close()
             raise
+        with self.station.database.read() as db:
+            self._schema = revision_of(db)
         self._in_use = threading.Lock()
         self._stop = self.station.stopping
         self._threads = [
@@ -100,10 +105,23 @@ class Binding:
 
     def _one_beat(self) -> None:
         station = self.station
+        self._heed_schema()
         if not beat(station.database, station.owner):
             log.warning("recorder %s was fenced off; taking it over anew", station.name)
             uri, identity = station.device.recorder.uri, station.device.recorder.identify()
             station.owner = register(station.database, station.settings, station.name, uri, identity)
+
+    def _heed_schema(self) -> None:
+        """End in good order once the tables are another version's; the disc under way is finished first.
+
+        Migrations only add, so that this works; a new disc is left to a worker that knows what was added.
+        """
+        with self.station.database.read() as db:
+            found = revision_of(db)
+        if found != self._schema and not self._stop.is_set():
+            log.warning("the schema went from %s to %s; the disc under way is the last one", self._schema, found)
+            self._schema = found
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _goodbye(self) -> None:
         station = self.station

@@ -136,6 +136,7 @@ def dispatcher() -> None:
     """Assign discs to recorders, and notice those that are gone; several may run."""
     import structlog
 
+    from jobs import schema
     from jobs.dispatch import CeleryBell
     from jobs.settings import load_settings
     from models.database import Database
@@ -145,6 +146,7 @@ def dispatcher() -> None:
 
     set_up_logging()
     settings = load_settings()
+    schema.check(settings.database_url)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -183,7 +183,7 @@ class EmbeddedRedis:
         # An older server can't read a newer one's file, and two engines not each other's: each has its own folder.
         data = self.state / f"{program.engine}-{program.version[0]}.{program.version[1]}"
         data.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile() as configuration, self._log_file.open("ab") as output:
+        with tempfile.TemporaryFile() as configuration, self.log_file.open("ab") as output:
             configuration.write(_configuration(self.socket, data))
             configuration.seek(0)
             return subprocess.Popen(
@@ -201,12 +201,13 @@ class EmbeddedRedis:
         while not _answers(self.socket):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = process.wait(_PAUSE)
-                raise RedisNotStarted(f"ended with exit code {code}", self._log_file, self.state)
+                raise RedisNotStarted(f"ended with exit code {code}", self.log_file, self.state)
             if time.monotonic() > give_up:
-                raise RedisNotStarted(f"did not answer in {START_DEADLINE:.0f} s", self._log_file, self.state)
+                raise RedisNotStarted(f"did not answer in {START_DEADLINE:.0f} s", self.log_file, self.state)
 
     @property
-    def _log_file(self) -> Path:
+    def log_file(self) -> Path:
+        """What the server prints."""
         return self.state / "redis.log"
 
 

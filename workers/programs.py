@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.log_files import rotate
+
 log = logging.getLogger(__name__)
 
 #: Seconds before a program that ended is started again; doubles up to the last.
@@ -56,7 +58,9 @@ class Program:
         self._started = time.monotonic()
 
     def keep_running(self) -> None:
-        """Start the program again if it ended, after a pause that grows while it keeps ending."""
+        """Start the program again if it ended, after a pause that grows while it keeps ending; keep its log small."""
+        if self.log_file is not None:
+            rotate(self.log_file)
         if self.process is not None:
             if self.process.poll() is None:
                 return

@@ -21,6 +21,7 @@ from models.database import Database
 from workers.embedded import EmbeddedRedis
 from workers.flower import refuse_open_flower
 from workers.locks import FileLock
+from workers.log_files import rotate
 from workers.programs import Program, end_leftover, own_command, process_start
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Rig:
         if not self._redis.alive():
             log.warning("Redis ended; starting it again")
             self._redis.start()
+        rotate(self._redis.log_file)
         before = [program.process for program in self.programs]
         for program in self.programs:
             program.keep_running()

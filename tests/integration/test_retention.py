@@ -51,7 +51,7 @@ def count(database: Database, table: type[Base]) -> int:
         return db.scalar(select(func.count()).select_from(table)) or 0
 
 
-def everything(database: Database) -> dict[str, list[object]]:
+def everything(database: Database) -> dict[str, list[str]]:
     with database.read() as db:
         return {
             name: sorted(map(repr, db.execute(table.select()).all())) for name, table in Base.metadata.tables.items()
