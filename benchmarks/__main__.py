@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import assignment, latency, manifests, memory, overhead, submits
+from benchmarks import assignment, growth, latency, manifests, memory, overhead, submits
 from benchmarks.measuring import Scale
 from benchmarks.table import Row, render
 
@@ -21,6 +21,7 @@ _BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "overhead": overhead.run,
     "manifests": manifests.run,
     "memory": memory.run,
+    "growth": growth.run,
 }
 #: Large files for a while, on a disk: what this place is for (Filesystem Hierarchy Standard, 5.15).
 _FOLDER = Path("/var/tmp")  # noqa: S108  (a folder of our own is made in it)

@@ -21,7 +21,7 @@ from models.manifest import Manifest
 from models.recorder import Recorder
 from models.vocabulary import Condition, CopyState, DiscFormat, JobState, Nonblank, StageMode
 
-_RECORDER = "r1"
+RECORDER = "r1"
 _MS = 1000.0
 
 
@@ -45,7 +45,7 @@ def run(scale: Scale) -> list[Row]:
     with running_postgres(scale.folder) as server:
         if server is None:
             return [*rows, skipped("PostgreSQL", "its programs (initdb, postgres) are not here")]
-        return rows + _measure("PostgreSQL", queues, scale, lambda number: _new_database(server, f"bench{number}"))
+        return rows + _measure("PostgreSQL", queues, scale, lambda number: new_database(server, f"bench{number}"))
 
 
 def _measure(kind: str, queues: list[_Queue], scale: Scale, url_of: Callable[[int], str]) -> list[Row]:
@@ -64,7 +64,8 @@ def _row(kind: str, name: str, ours: Sample, first: str, theirs: Sample) -> Row:
     return row if name == first else replace(row, peer=f"{kind}, {first}", theirs=theirs)
 
 
-def _new_database(server: str, name: str) -> str:
+def new_database(server: str, name: str) -> str:
+    """Make a database on a server; return its URL."""
     database = Database(server)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
         db.execute(text(f"CREATE DATABASE {name}"))
@@ -79,15 +80,15 @@ class _Desk:
         upgrade(url)
         self._database = Database(url)
         with self._database.write() as db:
-            db.add(_a_recorder())
+            db.add(a_recorder())
             manifest = Manifest(sha256="0" * 64, entries=1, bytes=1, complete=True)
             db.add(manifest)
             db.flush()
             for _ in range(queue.copies // queue.copies_a_job):
-                job = _a_job(manifest.id, queue.copies_a_job)
+                job = a_job(manifest.id, queue.copies_a_job)
                 db.add(job)
                 db.flush()
-                db.execute(insert(Copy), _copies(job))
+                db.execute(insert(Copy), copies_of(job))
         self._settle_down()
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class _Desk:
         return total / calls
 
     def _assign(self) -> None:
-        if assign_to(self._database, _RECORDER) is None:
+        if assign_to(self._database, RECORDER) is None:
             raise RuntimeError("nothing was assigned")
 
     def _undo(self) -> None:
@@ -121,14 +122,16 @@ class _Desk:
                 db.execute(text("VACUUM ANALYZE"))
 
 
-def _a_recorder() -> Recorder:
+def a_recorder() -> Recorder:
+    """Make a recorder that is ready with a blank DVD-R."""
     blank = fresh(MediumKind.DVD_R)
     device = {"uri": "emulated:none", "host": "here", "machine_id": "here", "device_id": "none"}
     tray = {"medium_kind": blank.kind, "medium_status": blank.status, "medium_free_blocks": blank.free_blocks}
-    return Recorder(name=_RECORDER, epoch=1, condition=Condition.READY, **device, **tray)
+    return Recorder(name=RECORDER, epoch=1, condition=Condition.READY, **device, **tray)
 
 
-def _a_job(manifest: int, copies: int) -> Job:
+def a_job(manifest: int, copies: int) -> Job:
+    """Order copies of a small data DVD."""
     made_of = {"order_sha256": "0" * 64, "master_key": "1" * 64, "image_sha256": "2" * 64}
     size = {"blocks": 1000, "block_size": 2048, "medium": str(Family.DVD), "volume_id": "BENCH"}
     choices = {"simulate": False, "verify": True, "nonblank": Nonblank.REJECT, "stage": StageMode.REFERENCE}
@@ -137,7 +140,8 @@ def _a_job(manifest: int, copies: int) -> Job:
     return Job(**names, **made_of, **size, **choices, **counts)
 
 
-def _copies(job: Job) -> list[dict[str, object]]:
+def copies_of(job: Job) -> list[dict[str, object]]:
+    """Describe the rows of a job's copies, all queued."""
     wanted = media_class(Family.DVD, job.blocks, job.nonblank)
     common = {"job_id": job.id, "state": CopyState.QUEUED, "media_class": wanted, "priority": job.priority}
     return [{**common, "number": number} for number in range(1, job.copies + 1)]

@@ -116,7 +116,7 @@ def demand(db: Session, recorder: str, kinds: Sequence[MediumKind]) -> MediumKin
 
 def next_copy(db: Session, recorder: str, info: MediumInfo) -> Copy | None:
     """Find the queued copy that is next for a recorder with this medium: highest priority, then oldest."""
-    wanted = sorted(set(classes_for(info)) & _queued_classes(db))
+    wanted = sorted(set(classes_for(info)) & queued_classes(db))
     queries = [_next_of_class(recorder, name, info.free_blocks) for name in wanted]
     found = [copy for query in queries if (copy := db.scalar(query)) is not None]
     return min(found, key=lambda copy: (-copy.priority, copy.id), default=None)
@@ -135,7 +135,8 @@ _QUEUED_CLASSES = text(f"""
 """)  # noqa: S608  (made of a constant of ours)
 
 
-def _queued_classes(db: Session) -> set[str]:
+def queued_classes(db: Session) -> set[str]:
+    """Return the classes of media that copies wait for."""
     return set(db.scalars(_QUEUED_CLASSES))
 
 

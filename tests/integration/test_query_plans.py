@@ -3,18 +3,20 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import Connection, event, func, select, text
+from sqlalchemy import Connection, event, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from jobs import ledger
+from jobs.figures import discs_by_recorder, jobs_by_state, queued_by_class
 from jobs.ledger import Owner
 from jobs.mastering.medium import MediumKind
 from jobs.overview import find_documents
 from jobs.rollup import roll_up
 from jobs.scheduling import assign_to, fresh, next_copy
 from models.attempt import Attempt
-from models.base import Base
+from models.base import Base, now
 from models.database import Database
+from models.delivery import IS_DUE, Delivery
 from models.job import Copy, Job
 from models.manifest import ManifestEntry
 from tests.builders import a_job, a_recorder, fresh_database
@@ -60,6 +62,8 @@ def fill(db: Session) -> None:
     done = "(SELECT id, job_id FROM copy WHERE state = 'done') AS done"
     of = {"id": "'good-' || done.id", "job_id": "done.job_id", "copy_id": "done.id"}
     repeat(db, Attempt, DONE, like=f"id = '{attempt.id}'", source=done, **of)
+    told = {"job_id": first.id, "state": "completed", "delivered": now()}
+    db.execute(insert(Delivery), [told for _ in range(DONE)])
     repeat(db, ManifestEntry, ENTRIES, like="name = 'wanted'", position="n", name="'other-' || n", sha256="'' || n")
 
 
@@ -190,3 +194,34 @@ def test_an_assignment_reads_no_table_whole(full: Database) -> None:
     ):
         plans = Plans(full, act)
         assert plans.scans("copy") + plans.scans("attempt") + plans.scans("job") == []
+
+
+def test_a_scrape_counts_what_waits_through_the_queues_index(full: Database) -> None:
+    plans = Plans(full, queued_by_class)
+
+    assert plans.uses("ix_copy_next")
+    assert plans.scans("copy") == []
+
+
+@pytest.mark.parametrize(
+    ("look", "table", "index"),
+    [
+        (jobs_by_state, "job", "ix_job_state_id"),
+        (discs_by_recorder, "attempt", "ix_attempt_recorder_outcome"),
+    ],
+)
+def test_a_scrape_counts_the_ledger_in_one_pass(
+    full: Database, look: Callable[[Session], object], table: str, index: str
+) -> None:
+    plans = Plans(full, look)
+
+    assert plans.uses(index) or len(plans.scans(table)) == 1  # what reads every row may as well read the table
+    assert not any("Nested Loop" in step or "CORRELATED" in step for step in plans.steps)
+
+
+def test_news_that_is_due_is_found_through_its_index(full: Database) -> None:
+    due = select(Delivery.id).where(text(IS_DUE), Delivery.next_at <= now()).order_by(Delivery.next_at).limit(20)
+
+    plans = Plans(full, lambda db: db.scalars(due).all())
+
+    assert plans.uses("ix_delivery_due")
