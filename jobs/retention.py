@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, CursorResult, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    CursorResult,
+    Select,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from jobs.mastering.masters import MasterStore
@@ -61,7 +74,7 @@ def prune(database: Database, settings: Settings, before: datetime, *, dry_run: 
         "manifests": rows.manifests(),
     }
     with database.read() as db:
-        masters = set(db.scalars(_needed_masters(before)))
+        masters = {str(key) for key in db.scalars(_needed_masters(before))}
         digests = {str(digest) for digest in db.scalars(_needed_digests(before))}
     stored, stamp = MasterStore(settings.store / "masters"), before.timestamp()
     return Pruned(
@@ -84,8 +97,10 @@ def _is_needed(before: datetime) -> ColumnElement[bool]:
     return or_(Job.finished.is_(None), ~_is_over(before))
 
 
-def _needed_masters(before: datetime) -> Select[str]:
-    return select(Job.master_key).where(_is_needed(before))
+def _needed_masters(before: datetime) -> CompoundSelect[str | None]:
+    """Name the masters of jobs, and those of sessions that were laid out for one disc."""
+    sessions = select(Attempt.master_key).join(Job, Job.id == Attempt.job_id).where(_is_needed(before))
+    return union(select(Job.master_key).where(_is_needed(before)), sessions.where(Attempt.master_key.is_not(None)))
 
 
 def _needed_digests(before: datetime) -> Select[str | None]:

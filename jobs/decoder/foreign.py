@@ -90,7 +90,7 @@ def opened(request: Request, found: Format) -> Iterator["ForeignSound"]:
     receiving, sending = os.pipe()
     with (
         os.fdopen(receiving, "rb") as pipe,
-        subprocess.Popen(command, **_inheriting(request), stdout=sending) as program,
+        subprocess.Popen(command, **_inheriting(request), env=_CLEAN, stdout=sending) as program,
     ):
         os.close(sending)
         try:
@@ -105,12 +105,15 @@ def _guards(request: Request, found: Format) -> list[str]:
     return ["-protocol_whitelist", "file", *format_is, "-i", f"/dev/fd/{request.source}"]
 
 
+#: Nothing of the decoder's own environment.
+_CLEAN = {"LC_ALL": "C.UTF-8"}
+
+
 def _inheriting(request: Request) -> dict[str, Any]:
     return {
         "stdin": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
         "pass_fds": [request.source],
-        "env": {"LC_ALL": "C.UTF-8"},
     }
 
 
@@ -121,7 +124,7 @@ def _probe(request: Request, found: Format) -> _Stream:
         *(request.ffprobe, "-hide_banner", "-v", "error", *_guards(request, found)),
         *("-select_streams", "a:0", "-show_entries", entries, "-of", "json"),
     ]
-    said = subprocess.run(command, **_inheriting(request), stdout=subprocess.PIPE, check=False).stdout
+    said = subprocess.run(command, **_inheriting(request), env=_CLEAN, stdout=subprocess.PIPE, check=False).stdout
     try:
         answer = json.loads(said.decode("utf-8", "replace"))
         (stream,) = answer["streams"]

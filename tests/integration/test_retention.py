@@ -224,6 +224,18 @@ def test_masters_stay_while_a_job_needs_them_or_is_being_submitted(database: Dat
     assert MasterStore(settings.store / "masters").renew("b" * 64) is None
 
 
+def test_the_master_of_a_session_stays_while_its_job_needs_it(database: Database, settings: Settings) -> None:
+    order(database)
+    attempt = an_attempt(database, Stage.WRITING)
+    with database.write() as db:
+        db.get_one(Attempt, attempt).master_key = "5" * 64
+    folder = a_master(settings, "5" * 64)
+
+    prune(database, settings, soon())
+
+    assert folder.exists()
+
+
 def test_a_manifest_that_is_submitted_again_is_whole(database: Database, settings: Settings) -> None:
     manifest = Manifest.of([an_entry(f"file {number}") for number in range(50)])
     number = store_manifest(database, manifest)
