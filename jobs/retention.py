@@ -24,7 +24,7 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from jobs.mastering.masters import MasterStore
 from jobs.settings import Settings
@@ -87,9 +87,9 @@ def prune(database: Database, settings: Settings, before: datetime, *, dry_run: 
 
 def _is_over(before: datetime) -> ColumnElement[bool]:
     """Say of a job that it ended before a moment and that no disc of it is still to be judged."""
-    open_attempt = exists().where(
-        Attempt.job_id == Job.id, or_(Attempt.outcome.is_(None), Attempt.outcome == Outcome.LOST)
-    )
+    other = aliased(Attempt)
+    is_open = or_(other.outcome.is_(None), other.outcome == Outcome.LOST)
+    open_attempt = exists().where(other.job_id == Job.id, is_open)
     return and_(Job.state.in_(_FINAL), Job.finished < before, ~open_attempt)
 
 

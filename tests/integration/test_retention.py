@@ -150,6 +150,18 @@ def test_an_attempt_that_was_taken_back_is_forgotten_with_its_job(database: Data
     assert (pruned.attempts, pruned.jobs) == (1, 1)
 
 
+def test_an_attempt_that_was_taken_back_stays_while_another_one_of_its_job_is_lost(
+    database: Database, settings: Settings
+) -> None:
+    job = order(database, copies=2, recorders=["left", "right"])
+    an_attempt(database)
+    lost = an_attempt(database, Stage.WRITING, "right")
+    settle(database, lost, Outcome.LOST)
+    control.cancel(database, job)
+
+    assert prune(database, settings, soon()).attempts == 0
+
+
 @pytest.mark.parametrize("stage", list(Stage)[:-1])
 def test_nothing_of_a_job_with_an_open_attempt_is_forgotten(
     database: Database, settings: Settings, stage: Stage
