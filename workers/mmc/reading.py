@@ -12,6 +12,8 @@ from workers.mmc.sectors import PREGAP
 #: Bytes beside each block, by sub-channel selection: none, P-W raw, Q formatted, R-W corrected.
 _SUBCHANNELS = {0: 0, 1: 96, 2: 16, 4: 96}
 _FORMATTED_Q, _PACKED = 16, 4
+#: What READ CD may be asked for of a block of mode 1, in its byte 9 (MMC-6 table 342).
+_SYNC, _HEADER, _USER, _CORRECTION = 0x80, 0x20, 0x10, 0x08
 #: Of so many blocks in a row one tells the MCN and one the ISRC; Red Book: at least one each in a hundred.
 _ROUND, _MCN_TURN, _ISRC_TURN = 90, 30, 60
 
@@ -34,22 +36,40 @@ def read_cd(mechanism: Mechanism, cdb: bytes) -> bytes:
         Refused: the blocks are of another type, never written, or damaged.
     """
     first, count = int.from_bytes(cdb[2:6], "big", signed=True), int.from_bytes(cdb[6:9], "big")
-    expected, wanted, beside = cdb[1] >> 2 & 7, cdb[9] & 0xF8, _SUBCHANNELS.get(cdb[10] & 7)
+    expected, wanted, beside = cdb[1] >> 2 & 7, cdb[9] & 0xF8, cdb[10] & 7
     if count == 0:
         return b""
     audio = _check(mechanism, first, count)
-    if beside is None or (not audio and wanted not in {0, 0x10}):
+    if beside not in _SUBCHANNELS:
         raise Refused(BAD_FIELD)
-    if expected not in ({0, 1} if audio else {0, 2, 4}):
+    if expected not in ({0, 1} if audio else {0, 2}):
         raise Refused(ILLEGAL_FOR_TRACK)
-    size = (AUDIO if audio else DATA) if wanted else 0
-    data = mechanism.medium.store.read(first, count, size) if size else b""
-    if not beside:
-        return data
-    make = _no_channel if cdb[10] & 7 == _PACKED else _q_channel
     medium = mechanism.medium
-    pieces = (data[at * size : (at + 1) * size] + make(medium, first + at, beside) for at in range(count))
-    return b"".join(pieces)
+    main = _audio_block if audio else _data_block
+    blocks = range(first, first + count)
+    return b"".join(main(medium, block, wanted) + _subchannel(medium, block, beside) for block in blocks)
+
+
+def _audio_block(medium: Medium, block: int, wanted: int) -> bytes:
+    return medium.store.read(block, 1, AUDIO) if wanted else b""
+
+
+def _data_block(medium: Medium, block: int, wanted: int) -> bytes:
+    """Return the parts of a block of mode 1 that are asked for; its error correction is told as zeros, never used."""
+    parts = (
+        (_SYNC, b"\0" + b"\xff" * 10 + b"\0"),
+        (_HEADER, bytes([*map(_bcd, msf(block)), 1])),
+        (_USER, medium.store.read(block, 1, DATA)),
+        (_CORRECTION, bytes(288)),
+    )
+    return b"".join(data for bit, data in parts if wanted & bit)
+
+
+def _subchannel(medium: Medium, block: int, which: int) -> bytes:
+    size = _SUBCHANNELS[which]
+    if not size:
+        return b""
+    return bytes(size) if which == _PACKED else _q_channel(medium, block, size)
 
 
 def _check(mechanism: Mechanism, first: int, count: int) -> bool:
@@ -69,10 +89,6 @@ def _track_of(medium: Medium, block: int) -> Track:
     if block >= track.start + track.blocks:
         raise Refused(RUN_OUT)
     return track
-
-
-def _no_channel(_: Medium, __: int, size: int) -> bytes:
-    return bytes(size)
 
 
 def _q_channel(medium: Medium, block: int, size: int) -> bytes:

@@ -55,9 +55,9 @@ static int find(const char *path) {
 
 static int of(int fd) { return fd >= 0 && fd < FILES ? drive_of[fd] - 1 : -1; }
 
-static int transfer(int fd, void *data, size_t size, int send) {
+static int transfer(int fd, void *data, size_t size, int sends) {
     for (char *at = data; size;) {
-        ssize_t done = send ? write(fd, at, size) : read(fd, at, size);
+        ssize_t done = sends ? send(fd, at, size, MSG_NOSIGNAL) : read(fd, at, size);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) return errno = ENODEV, -1;
         at += done, size -= done;

@@ -131,3 +131,8 @@ def parse_isrc(data: bytes) -> str:
     """Return a track's ISRC; empty if it has none."""
     found = _ISRC.fullmatch(bytes(data[9:21])) if number(data, 8, 1) & 0x80 else None
     return found[0].decode() if found else ""
+
+
+def parse_last_session(data: bytes) -> int:
+    """Return the block at which the last complete session starts, from a table of contents of format 1; 0 if none."""
+    return int.from_bytes(data[8:12], "big", signed=True) if len(data) >= 12 else 0

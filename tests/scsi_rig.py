@@ -1,0 +1,131 @@
+"""A modelled drive for tests: real burn programs reach it through the shim, our own SG_IO layer directly."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.errors import RecorderMissing
+from jobs.mastering.medium import MediumKind
+from workers.mmc.drive import Drive
+from workers.mmc.faults import parse_fault
+from workers.mmc.mechanism import Unplugged
+from workers.mmc.medium import Medium
+from workers.mmc.server import DriveServer, fixed_sense
+from workers.mmc.shelf import Shelf
+from workers.mmc.shim import environment
+from workers.recorders.scsi import Answer, Command, ScsiDevice
+from workers.recorders.scsi_drive import ScsiDrive
+from workers.recorders.scsi_sense import parse_sense
+
+#: The device file that programs see, and seconds that one may take.
+NODE, DEADLINE = "/dev/sr0", 90.0
+
+
+class Direct:
+    """Carries commands to a modelled drive in this process."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
+
+    def execute(self, command: Command) -> Answer:
+        try:
+            reply = self._drive.execute(command.cdb, command.send)
+        except Unplugged:
+            raise RecorderMissing("the modelled drive is unplugged") from None
+        if reply.sense is not None:
+            return Answer(b"", parse_sense(fixed_sense(reply.sense)))
+        return Answer(reply.data[: command.receive])
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def words(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class ScsiRig:
+    """A drive, its shelf of blanks, and the environment in which programs find it at `NODE`."""
+
+    drive: Drive
+    shelf: Shelf
+    variables: dict[str, str]
+    folder: Path
+    running: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    @property
+    def scsi(self) -> ScsiDrive:
+        return ScsiDrive(ScsiDevice(Direct(self.drive)))
+
+    def insert(self, kind: MediumKind, capacity: int | None = None) -> Medium:
+        medium = self.shelf.blank(kind, capacity)
+        self.drive.mechanism.insert(medium)
+        return medium
+
+    def reload(self, medium: Medium) -> None:
+        self.drive.mechanism.insert(medium)
+
+    def fault(self, *specs: str) -> None:
+        self.drive.mechanism.script(*map(parse_fault, specs))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, **self.variables, "LC_ALL": "C"}
+
+    def start(self, *command: str) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        program = subprocess.Popen(
+            command,
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+        )
+        self.running.append(program)
+        return program
+
+    def run(self, *command: str) -> Ran:
+        return ended(self.start(*command))
+
+    def read(self, size: int, first: int = 0) -> bytes:
+        return b"".join(self.scsi.read(first, size))
+
+    def read_audio(self, size: int, first: int = 0) -> bytes:
+        return b"".join(self.scsi.read_audio(first, size))
+
+
+def ended(program: "subprocess.Popen[str]") -> Ran:
+    out, err = program.communicate(timeout=DEADLINE)
+    return Ran(program.returncode, out, err)
+
+
+@contextmanager
+def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[ScsiRig]:
+    """Serve a drive; programs that still run at the end are killed, by their ids."""
+    drive = Drive("MM000001", rate)
+    socket = folder / "drive"
+    with DriveServer(drive, socket):
+        rig = ScsiRig(drive, Shelf(folder / "media"), environment(shim, {NODE: socket}), folder)
+        try:
+            yield rig
+        finally:
+            drive.mechanism.script()
+            for program in rig.running:
+                if program.poll() is None:
+                    program.kill()
+                    program.communicate()
