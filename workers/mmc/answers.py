@@ -286,8 +286,7 @@ def formats(medium: Medium) -> bytes:
 
 def capacity(medium: Medium) -> bytes:
     """Say the last block that can be read: run-out included, though it can't."""
-    readable = medium.capacity if medium.is_overwritable else medium.lead_out
-    return struct.pack(">II", max(0, readable - 1), 2048)
+    return struct.pack(">II", max(0, medium.lead_out - 1), 2048)
 
 
 def structure(medium: Medium, what: int, *, blu_ray: bool) -> bytes | None:

@@ -9,7 +9,7 @@ from workers.mmc import answers
 from workers.mmc.laser import Laser
 from workers.mmc.mechanism import Mechanism, Unplugged
 from workers.mmc.reading import read_cd, read_data
-from workers.mmc.refusals import BAD_FIELD, LOCKED, UNKNOWN, Refused, some
+from workers.mmc.refusals import BAD_FIELD, LOCKED, NOT_FORMATTED, UNKNOWN, Refused, some
 from workers.recorders.scsi_sense import Sense
 from workers.recorders.throttle import Throttle
 
@@ -81,7 +81,7 @@ class Drive:
             0x1B: self._start_stop,
             0x1E: self._prevent_removal,
             0x23: lambda *_: answers.formats(mechanism.medium),
-            0x25: lambda *_: answers.capacity(mechanism.medium),
+            0x25: self._read_capacity,
             0x28: lambda cdb, _: self._read(cdb, 7, 9),
             0x2A: lambda cdb, data: laser.write(_signed(cdb), _number(cdb, 7, 9), data),
             0x2F: _accept,
@@ -162,6 +162,12 @@ class Drive:
 
     def _read(self, cdb: bytes, count: int, end: int) -> bytes:
         return read_data(self.mechanism, _number(cdb, 2, 6), _number(cdb, count, end))
+
+    def _read_capacity(self, *_: bytes) -> bytes:
+        medium = self.mechanism.medium
+        if medium.is_overwritable and not medium.formatted:
+            raise Refused(NOT_FORMATTED)
+        return answers.capacity(medium)
 
     def _read_subchannel(self, cdb: bytes, _: bytes) -> bytes:
         medium = self.mechanism.medium
