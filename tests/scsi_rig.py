@@ -85,13 +85,20 @@ class ScsiRig:
     def environment(self) -> dict[str, str]:
         return {**os.environ, **self.variables, "LC_ALL": "C"}
 
-    def start(self, *command: str) -> "subprocess.Popen[str]":
+    def start_talking(self, *command: str) -> "subprocess.Popen[str]":
+        """Start a program that lives until its input ends, and wait for its first line."""
+        program = self.start(*command, stdin=subprocess.PIPE)
+        assert program.stdout is not None
+        assert program.stdout.readline(), ended(program).err
+        return program
+
+    def start(self, *command: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         program = subprocess.Popen(
             command,
             env=self.environment,
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=pipe,
             stderr=pipe,
             text=True,
@@ -119,8 +126,8 @@ def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[Sc
     """Serve a drive; programs that still run at the end are killed, by their ids."""
     drive = Drive("MM000001", rate)
     socket = folder / "drive"
-    with DriveServer(drive, socket):
-        rig = ScsiRig(drive, Shelf(folder / "media"), environment(shim, {NODE: socket}), folder)
+    with DriveServer(drive, socket), Shelf(folder / "media") as shelf:
+        rig = ScsiRig(drive, shelf, environment(shim, {NODE: socket}), folder)
         try:
             yield rig
         finally:

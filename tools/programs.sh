@@ -38,6 +38,10 @@ need libcdio-utils cd-info
 need flac flac
 need lame lame
 need ffmpeg ffmpeg
+need cdrskin cdrskin
+need wodim wodim
+need gcc gcc
+[ -e /usr/include/scsi/sg.h ] || missing="$missing libc6-dev"
 
 if [ -n "$missing" ]; then
     # shellcheck disable=SC2086  # a word list

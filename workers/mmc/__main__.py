@@ -70,7 +70,11 @@ def serve(folder: Path, device: str, serial: str, rate: float | None) -> None:
     variables = environment(build_shim(folder), {device: folder / "drive"})
     lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     drive = Drive(serial, rate)
-    with DriveServer(drive, folder / "drive"), ControlServer(drive, Shelf(folder / "media"), folder / "control"):
+    with (
+        Shelf(folder / "media") as shelf,
+        DriveServer(drive, folder / "drive"),
+        ControlServer(drive, shelf, folder / "control"),
+    ):
         (folder / "environment").write_text(lines)
         sys.stdout.write(f"{device} is served; load it with: . {folder / 'environment'}\n")
         sys.stdout.flush()

@@ -16,7 +16,6 @@ import socketserver
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from jobs.errors import DiscError, OrderError
@@ -49,9 +48,7 @@ class ControlServer:
         threading.Thread(target=self._server.serve_forever, name="mmc-control", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()

@@ -7,7 +7,6 @@ import socket
 import struct
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from workers.mmc.drive import Drive, Reply
@@ -36,9 +35,7 @@ class DriveServer:
         threading.Thread(target=self._accept, name="mmc", daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving: whoever is connected finds the drive gone."""
         self._stopped = True
         self.drive.mechanism.script()

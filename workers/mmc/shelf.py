@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import Self
 
 from jobs.mastering.medium import Family, MediumKind
 from workers.mmc.medium import AUDIO, DATA, Medium
@@ -15,10 +16,21 @@ class Shelf:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._numbers = itertools.count(1)
+        self._files: list[SectorFile] = []
+
+    def __enter__(self) -> Self:
+        """Open the shelf."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files of all its media."""
+        for file in self._files:
+            file.close()
 
     def blank(self, kind: MediumKind, capacity: int | None = None) -> Medium:
         """Make a blank of a kind, as large as usual or of so many blocks."""
         paths = (self._folder / f"{kind}-{number}.sectors" for number in self._numbers)
         path = next(path for path in paths if not path.exists())
         slot = AUDIO if kind.family is Family.CD else DATA
-        return Medium(kind, capacity or kind.capacity, SectorFile(path, slot))
+        self._files.append(SectorFile(path, slot))
+        return Medium(kind, capacity or kind.capacity, self._files[-1])

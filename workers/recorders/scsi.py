@@ -209,6 +209,8 @@ class SgIo:
     def _failure(self, command: Command, error: OSError) -> DiscError:
         if error.errno in _GONE:
             return RecorderMissing(f"{self._path} is gone; see to the cable and the drive's power")
+        if error.errno == errno.ENOTTY:
+            return RecorderMissing(f"{self._path} is no drive")
         if error.errno in {errno.EPERM, errno.EACCES}:
             return RecorderNotAccessible(f"{self._path}: this user may not {command.doing}")
         return RecorderError(f"{self._path} can't {command.doing}: {error.strerror}")
