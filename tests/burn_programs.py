@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.mastering.medium import BLOCK, MediumInfo
+from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumInfo
 from tests.scsi_rig import NODE, Ran, ScsiRig
 
 XORRISO = ("xorriso", "-report_about", "UPDATE", "-pkt_output", "on", "-as", "cdrecord", "-v", f"dev={NODE}")
@@ -14,6 +14,54 @@ CDRDAO = ("--device", NODE, "--driver", "generic-mmc:0x10")
 OPTIONS = ("fs=1m", "padsize=0", "-sao")
 #: Blocks of an image; no whole number of ECC blocks, so that the programs' padding can be told from it.
 BLOCKS = 1001
+#: Blocks of index 1 of each track, and of the lead-out; track 2 has a pregap of two seconds in the image.
+STARTS, LEAD_OUT, PREGAP_OF_2 = (0, 675, 1162), 1562, 525
+MCN, ISRC = "0724354526824", "GBAYE0000351"
+CUE = f"""CATALOG {MCN}
+TITLE "Bench Album"
+PERFORMER "The Lab"
+FILE "disc.bin" BINARY
+  TRACK 01 AUDIO
+    TITLE "First"
+    ISRC {ISRC}
+    INDEX 01 00:00:00
+  TRACK 02 AUDIO
+    TITLE "Zw\u00f6lf"
+    FLAGS DCP
+    INDEX 00 00:07:00
+    INDEX 01 00:09:00
+  TRACK 03 AUDIO
+    TITLE "Third"
+    INDEX 01 00:15:37
+"""
+TOC = f"""CD_DA
+CATALOG "{MCN}"
+CD_TEXT {{
+  LANGUAGE_MAP {{ 0 : EN }}
+  LANGUAGE 0 {{ TITLE "Bench Album" PERFORMER "The Lab" }}
+}}
+TRACK AUDIO
+ISRC "{ISRC}"
+CD_TEXT {{ LANGUAGE 0 {{ TITLE "First" PERFORMER "" }} }}
+FILE "disc.bin" 0 00:07:00
+TRACK AUDIO
+COPY
+CD_TEXT {{ LANGUAGE 0 {{ TITLE "Zw\\366lf" PERFORMER "" }} }}
+FILE "disc.bin" 00:07:00 00:08:37
+START 00:02:00
+TRACK AUDIO
+CD_TEXT {{ LANGUAGE 0 {{ TITLE "Third" PERFORMER "" }} }}
+FILE "disc.bin" 00:15:37 00:05:25
+"""
+
+
+def an_album(folder: Path) -> bytes:
+    """Put the samples of three tracks into a folder, and the sheets that tell of them."""
+    data = hashlib.shake_128(b"audio").digest(LEAD_OUT * AUDIO_BLOCK)
+    (folder / "disc.bin").write_bytes(data)
+    (folder / "disc.cue").write_text(CUE, encoding="latin-1")
+    (folder / "disc.toc").write_text(TOC)
+    return data
 
 
 def an_image(folder: Path, seed: bytes = b"image", blocks: int = BLOCKS) -> bytes:

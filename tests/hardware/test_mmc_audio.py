@@ -1,67 +1,18 @@
 """Real burn programs write audio to the MMC model: samples, starts, ISRC, MCN and CD-TEXT land where they belong."""
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from jobs.mastering.cd_text import read_packs
-from jobs.mastering.medium import AUDIO_BLOCK, MediumKind, MediumStatus
+from jobs.mastering.medium import MediumKind, MediumStatus
 from jobs.mastering.programme import DiscText
-from tests.burn_programs import CDRDAO, CDRSKIN, WODIM, tray
+from tests.burn_programs import CDRDAO, CDRSKIN, ISRC, LEAD_OUT, MCN, STARTS, WODIM, an_album, tray
 from tests.scenarios import Done, Scenarios
 from tests.scsi_rig import NODE, Ran, ScsiRig
 from workers.recorders.scsi_toc import TocTrack
 
-#: Blocks of index 1 of each track, and of the lead-out; track 2 has a pregap of two seconds in the image.
-STARTS, LEAD_OUT, PREGAP_OF_2 = (0, 675, 1162), 1562, 525
-MCN, ISRC = "0724354526824", "GBAYE0000351"
 SCENARIOS = Scenarios()
-CUE = f"""CATALOG {MCN}
-TITLE "Bench Album"
-PERFORMER "The Lab"
-FILE "disc.bin" BINARY
-  TRACK 01 AUDIO
-    TITLE "First"
-    ISRC {ISRC}
-    INDEX 01 00:00:00
-  TRACK 02 AUDIO
-    TITLE "Zw\u00f6lf"
-    FLAGS DCP
-    INDEX 00 00:07:00
-    INDEX 01 00:09:00
-  TRACK 03 AUDIO
-    TITLE "Third"
-    INDEX 01 00:15:37
-"""
-TOC = f"""CD_DA
-CATALOG "{MCN}"
-CD_TEXT {{
-  LANGUAGE_MAP {{ 0 : EN }}
-  LANGUAGE 0 {{ TITLE "Bench Album" PERFORMER "The Lab" }}
-}}
-TRACK AUDIO
-ISRC "{ISRC}"
-CD_TEXT {{ LANGUAGE 0 {{ TITLE "First" PERFORMER "" }} }}
-FILE "disc.bin" 0 00:07:00
-TRACK AUDIO
-COPY
-CD_TEXT {{ LANGUAGE 0 {{ TITLE "Zw\\366lf" PERFORMER "" }} }}
-FILE "disc.bin" 00:07:00 00:08:37
-START 00:02:00
-TRACK AUDIO
-CD_TEXT {{ LANGUAGE 0 {{ TITLE "Third" PERFORMER "" }} }}
-FILE "disc.bin" 00:15:37 00:05:25
-"""
-
-
-def samples(folder: Path) -> bytes:
-    data = hashlib.shake_128(b"audio").digest(LEAD_OUT * AUDIO_BLOCK)
-    (folder / "disc.bin").write_bytes(data)
-    (folder / "disc.cue").write_text(CUE, encoding="latin-1")
-    (folder / "disc.toc").write_text(TOC)
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +53,7 @@ PROGRAMS = {
 @SCENARIOS.over(PROGRAMS)
 def burnt_by(rig: ScsiRig, program: str) -> AudioDisc:
     rig.insert(MediumKind.CD_R)
-    data = samples(rig.folder)
+    data = an_album(rig.folder)
     return look_at(rig, rig.run(*PROGRAMS[program]), data)
 
 
@@ -143,7 +94,7 @@ def test_the_lead_in_holds_the_cd_text(done: Done, program: str) -> None:
 @SCENARIOS.over(["cdrdao reads what cdrskin burnt"])
 def read_by_cdrdao(rig: ScsiRig, _: str) -> tuple[Ran, str]:
     rig.insert(MediumKind.CD_R)
-    samples(rig.folder)
+    an_album(rig.folder)
     burnt = rig.run(*PROGRAMS["cdrskin"])
     assert burnt.code == 0, burnt.words
     read = rig.run("cdrdao", "read-toc", *CDRDAO, "read.toc")
@@ -164,7 +115,7 @@ def test_cdrdao_finds_pregap_isrc_and_text_of_what_cdrskin_burnt(done: Done) -> 
 @SCENARIOS.over(["wodim"])
 def by_wodim(rig: ScsiRig, _: str) -> AudioDisc:
     rig.insert(MediumKind.CD_R)
-    data = samples(rig.folder)
+    data = an_album(rig.folder)
     ran = rig.run(*WODIM, "-dao", "-audio", "-swab", "disc.bin")
     return look_at(rig, ran, data)
 
@@ -179,7 +130,7 @@ def test_wodim_burns_one_gapless_track(done: Done) -> None:
 @SCENARIOS.over(["extracted"])
 def extracted(rig: ScsiRig, _: str) -> tuple[list[bytes], bytes]:
     rig.insert(MediumKind.CD_R)
-    data = samples(rig.folder)
+    data = an_album(rig.folder)
     assert rig.run(*PROGRAMS["cdrskin"]).code == 0
     options = ("extract_audio_to=.", "extract_basename=t", "extract_tracks=1,2,3")
     ran = rig.run("cdrskin", f"dev={NODE}", *options)
@@ -198,7 +149,7 @@ def test_cdrskin_extracts_the_samples_that_it_burnt(done: Done) -> None:
 def nearly_full(rig: ScsiRig, options: tuple[str, ...]) -> Ran:
     """Burn audio that fits, but whose bytes are more than the medium has of data."""
     rig.insert(MediumKind.CD_R, LEAD_OUT + 100)
-    samples(rig.folder)
+    an_album(rig.folder)
     return rig.run(*CDRSKIN, "-sao", *options, "cuefile=disc.cue")
 
 
@@ -214,7 +165,7 @@ def test_cdrskin_counts_audio_as_data_and_needs_to_be_forced(done: Done) -> None
 @SCENARIOS.over(["simulated"])
 def simulated(rig: ScsiRig, _: str) -> tuple[Ran, MediumStatus]:
     rig.insert(MediumKind.CD_R)
-    samples(rig.folder)
+    an_album(rig.folder)
     ran = rig.run(*CDRSKIN, "-dummy", "-sao", "-text", "cuefile=disc.cue")
     return ran, tray(rig).status
 
