@@ -208,6 +208,11 @@ def subprocess_environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **{f"DISCMILL_{name.upper()}": text for name, text in named.items()}}
 
 
+def loader_environment() -> dict[str, str]:
+    """Return what tells the dynamic loader what to load, for programs that inherit nothing else."""
+    return {name: text for name, text in os.environ.items() if name.startswith("LD_") or name == "DISCMILL_MMC"}
+
+
 def _as_text(value: object) -> str:
     """Write a value as the environment holds it; empty stands for "not set"."""
     if isinstance(value, SecretStr):

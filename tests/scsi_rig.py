@@ -92,12 +92,14 @@ class ScsiRig:
         assert program.stdout.readline(), ended(program).err
         return program
 
-    def start(self, *command: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    def start(
+        self, *command: str, stdin: int = subprocess.DEVNULL, folder: Path | None = None
+    ) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         program = subprocess.Popen(
             command,
             env=self.environment,
-            cwd=self.folder,
+            cwd=folder or self.folder,
             stdin=stdin,
             stdout=pipe,
             stderr=pipe,

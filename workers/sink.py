@@ -11,7 +11,7 @@ from jobs.errors import RecorderError
 from workers.evidence import Plan, ProgressWriter
 
 #: The module of each type of sink; its `open_sink(plan, cancel, progress)` makes one.
-SINKS = {"emulated": "workers.recorders.emulated_sink"}
+SINKS = {"emulated": "workers.recorders.emulated_sink", "libburn": "workers.recorders.libburn_sink"}
 
 
 class Cancel:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the burner passes through here and has to start in a moment
     from jobs.mastering.recorder import Device
 
 #: The module of each scheme; its `open_device(uri, stall_after)` makes a device.
-DRIVERS = {"emulated": "workers.recorders.emulated"}
+DRIVERS = {"emulated": "workers.recorders.emulated", "scsi": "workers.recorders.libburn"}
 
 
 def open_device(uri: str, *, stall_after: float = 120.0) -> "Device":

@@ -233,6 +233,10 @@ def parse_formats(data: bytes) -> tuple[bool, tuple[Format, ...]]:
     return data[8] & 3 == 2, (current, *others)
 
 
+#: The media event of a medium that came in (MMC-6 table 320).
+NEW_MEDIUM = 2
+
+
 @dataclass(frozen=True, slots=True)
 class MediaEvent:
     """What GET EVENT STATUS NOTIFICATION told: `event` 2 is a new medium, 3 one that left (MMC-6 table 320)."""

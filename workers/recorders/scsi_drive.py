@@ -138,6 +138,15 @@ class ScsiDrive:
             return 0
         return tocs.parse_last_session(self._device.ask(commands.read_toc(TocFormat.SESSIONS)) or b"")
 
+    def has_new_medium(self) -> bool:
+        """Say whether a medium came in since this was last asked, as far as nobody else asked in between."""
+        told = answers.parse_media_event(self._device.ask(commands.get_media_event()) or b"")
+        return told.event == answers.NEW_MEDIUM
+
+    def readable_blocks(self) -> int:
+        """Return how many blocks can be read, as the drive counts: a CD's run-out may be among them."""
+        return answers.parse_capacity(self._device.ask(commands.read_capacity()) or b"")
+
     def media_id(self, kind: MediumKind) -> str:
         """Say who made the medium, as its lead-in or groove tells; empty if it does not."""
         if kind.family is Family.CD:

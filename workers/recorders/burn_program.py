@@ -1,0 +1,157 @@
+"""A burn program under way: heard on both its streams, fed, told to stop, judged. It is never killed."""
+
+import contextlib
+import errno
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import IO
+
+from jobs.errors import DiscError, RecorderError
+from workers.recorders.burn_verdict import BurnVerdict
+from workers.recorders.burn_words import Event, Lines, TrackDone, Written
+
+#: Seconds between two looks.
+_LOOK = 0.1
+_MIB = 1 << 20
+
+#: Turns a line into an event.
+ReadLine = Callable[[str], Event | None]
+
+
+class BurnProgram:
+    """A burn program. Raises RecorderError if it can't be started.
+
+    What it says goes to this process's own standard output too. `written` are the bytes it says it wrote; `moved` is
+    when that last grew.
+    """
+
+    def __init__(
+        self, command: Sequence[str], read_line: ReadLine, folder: Path, keep: Sequence[int], *, fed: bool
+    ) -> None:
+        self.verdict = BurnVerdict()
+        self.written = 0
+        self.buffer_fill: float | None = None
+        self.moved = time.monotonic()
+        self._read_line = read_line
+        self._tracks = 0
+        self._called_off = False
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=folder,
+                pass_fds=keep,
+            )
+        except OSError as error:
+            raise RecorderError(f"{command[0]} can't be started: {error.strerror}; install it") from error
+        sys.stdout.write(f"{' '.join(command)}\n")
+        streams = (self._process.stdout, self._process.stderr)
+        self._threads = [threading.Thread(target=self._listen, args=(stream,), daemon=True) for stream in streams]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def has_ended(self) -> bool:
+        """True once the program is gone."""
+        return self._process.poll() is not None
+
+    def feed(self, data: memoryview, heed: Callable[[], None]) -> None:
+        """Give the program bytes; while it takes none, `heed` is called now and then, and what it raises ends the wait.
+
+        Raises:
+            DiscError: what the program ended of.
+        """
+        pipe = self._pipe()
+        while data:
+            try:
+                data = data[os.write(pipe, data) :]
+            except BlockingIOError:
+                heed()
+                select.select([], [pipe], [], _LOOK)
+            except OSError as error:
+                if error.errno != errno.EPIPE:
+                    raise
+                raise self.wait() or RecorderError(
+                    "the burn program took no more bytes, and says it is done"
+                ) from error
+
+    def _pipe(self) -> int:
+        pipe = self._process.stdin
+        if pipe is None:
+            message = "the program takes no bytes"
+            raise ValueError(message)
+        os.set_blocking(pipe.fileno(), False)
+        return pipe.fileno()
+
+    def end_of_data(self) -> None:
+        """Say that no more bytes come."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+
+    def wait_for(self, size: int, heed: Callable[[], None]) -> None:
+        """Wait until the program says it wrote so many bytes; `heed` is called now and then.
+
+        Raises:
+            DiscError: what the program ended of before.
+        """
+        while self.written < size:
+            if self.has_ended:
+                error = self.wait()
+                if error is not None:
+                    raise error
+                return
+            heed()
+            time.sleep(_LOOK)
+
+    def call_off(self) -> None:
+        """Ask the program to stop. It brings the drive to rest first, which may take as long as a burn."""
+        self._called_off = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
+    def wait(self, meanwhile: Callable[[], None] = lambda: None) -> DiscError | None:
+        """Wait until the program has ended and all of it was heard; return what went wrong, if anything did."""
+        self.end_of_data()
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LOOK)
+                break
+            meanwhile()
+        for thread in self._threads:
+            thread.join()
+        return self.verdict.error(self._process.returncode, called_off=self._called_off)
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        lines = Lines()
+        with stream:
+            while data := os.read(stream.fileno(), 1 << 16):
+                self._hear(lines.feed(data))
+        self._hear(lines.end())
+
+    def _hear(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+            event = self._read_line(line)
+            self.verdict.hear(event)
+            self._note(event)
+        sys.stdout.flush()
+
+    def _note(self, event: Event | None) -> None:
+        if isinstance(event, TrackDone):
+            self._tracks += event.written
+        if not isinstance(event, Written | TrackDone):
+            return
+        if isinstance(event, Written):
+            self.buffer_fill = event.buffer
+        now = self._tracks + (event.done * _MIB if isinstance(event, Written) else 0)
+        if now > self.written:
+            self.written, self.moved = now, time.monotonic()
