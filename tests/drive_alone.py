@@ -29,13 +29,14 @@ PROGRAMME = Programme(
     mcn="0724354526824",
     text=DiscText(title="Bench Album", performer="The Lab"),
 )
-BLOCKS = 1600
+#: Blocks of an image; of one that no buffer takes in whole.
+BLOCKS, MANY_BLOCKS = 1600, 12_000
 
 
-def content_of(folder: Path, what: str) -> Content:
+def content_of(folder: Path, what: str, options: list[str]) -> Content:
     if "audio" in what:
         return a_content(folder / "content", PROGRAMME.blocks, AUDIO_BLOCK)
-    return a_content(folder / "content", BLOCKS, BLOCK)
+    return a_content(folder / "content", MANY_BLOCKS if "large" in options else BLOCKS, BLOCK)
 
 
 def order_of(content: Content, what: str, options: list[str]) -> BurnOrder:
@@ -53,7 +54,7 @@ def order_of(content: Content, what: str, options: list[str]) -> BurnOrder:
 def burn(device: Device, folder: Path, options: list[str]) -> dict[str, Any]:
     """Burn, then read back what was written."""
     what = options[0] if options else "data"
-    content = content_of(folder, what)
+    content = content_of(folder, what, options)
     order = order_of(content, what, options)
     cancel = threading.Event()
     ear = Ear(cancel=cancel.is_set, on_event=_cancel_after(cancel) if "cancel" in options else lambda _: None)

@@ -1,6 +1,8 @@
 """A modelled drive for tests: real burn programs reach it through the shim, our own SG_IO layer directly."""
 
 import os
+import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ from workers.recorders.scsi import Answer, Command, ScsiDevice
 from workers.recorders.scsi_drive import ScsiDrive
 from workers.recorders.scsi_sense import parse_sense
 
+#: Where real recorders' locks are.
+LOCKS = Path("/run/lock/discmill" if Path("/run/lock").is_dir() else "/tmp/discmill")  # noqa: S108
 #: The device file that programs see, and seconds that one may take.
 NODE, DEADLINE = "/dev/sr0", 90.0
 
@@ -126,7 +130,7 @@ def ended(program: "subprocess.Popen[str]") -> Ran:
 @contextmanager
 def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[ScsiRig]:
     """Serve a drive; programs that still run at the end are killed, by their ids."""
-    drive = Drive("MM000001", rate)
+    drive = Drive(f"MM{secrets.token_hex(4).upper()}", rate)  # drives are told apart, and locked, by their serials
     socket = folder / "drive"
     with DriveServer(drive, socket), Shelf(folder / "media") as shelf:
         rig = ScsiRig(drive, shelf, environment(shim, {NODE: socket}), folder)
@@ -134,6 +138,8 @@ def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[Sc
             yield rig
         finally:
             drive.mechanism.script()
+            for locks in LOCKS.glob(f"*{drive.serial}"):
+                shutil.rmtree(locks)
             for program in rig.running:
                 if program.poll() is None:
                     program.kill()

@@ -46,7 +46,7 @@ def answers(ran: Ran) -> list[object]:
 def test_a_drive_says_who_it_is(rig: ScsiRig) -> None:
     ran = ask(rig, "me = open_drive().identify()", "tell(lambda: [me.vendor, me.product, me.serial, me.device_id])")
 
-    assert answers(ran) == [["DISCMILL", "MMC RECORDER", "MM000001", "DISCMILL-MMC_RECORDER-MM000001"]]
+    assert answers(ran) == [["DISCMILL", "MMC RECORDER", rig.drive.serial, f"DISCMILL-MMC_RECORDER-{rig.drive.serial}"]]
 
 
 def test_what_a_program_burnt_is_read_back_right_after_the_burn(rig: ScsiRig) -> None:

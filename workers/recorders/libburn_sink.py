@@ -25,7 +25,7 @@ from workers.recorders.xorriso_output import read_line as read_xorriso
 from workers.sink import Cancel
 
 #: Bytes copied at a time; bytes that feeding may be ahead of the laser where the program reads a file.
-_STRIDE, _AHEAD = 1 << 20, 8 << 20
+_STRIDE, _AHEAD = 1 << 20, 2 << 20
 #: Seconds between two signs of life while a session is closed.
 _HEARTBEAT = 1.0
 #: What a medium has to be afterwards.
