@@ -14,7 +14,7 @@ from typing import IO
 
 from jobs.errors import DiscError, RecorderError
 from workers.recorders.burn_verdict import BurnVerdict
-from workers.recorders.burn_words import Event, Lines, TrackDone, Written
+from workers.recorders.burn_words import Busy, Ended, Event, Lines, TrackDone, Written
 
 #: Seconds between two looks.
 _LOOK = 0.1
@@ -40,6 +40,7 @@ class BurnProgram:
         self.moved = time.monotonic()
         self._read_line = read_line
         self._tracks = 0
+        self._is_closing = False
         self._called_off = False
         try:
             self._process = subprocess.Popen(
@@ -105,12 +106,31 @@ class BurnProgram:
         """
         while self.written < size:
             if self.has_ended:
-                error = self.wait()
-                if error is not None:
-                    raise error
+                self._raise_failure()
                 return
             heed()
             time.sleep(_LOOK)
+
+    def wait_until_through(self, size: int, heed: Callable[[], None]) -> None:
+        """Wait until all of so many bytes are written and only closing is left; `heed` is called now and then.
+
+        Progress is told in whole MiB, and not always to the last: closing and the end tell it too.
+
+        Raises:
+            DiscError: what the program ended of.
+        """
+        self.end_of_data()
+        while not self._is_closing and self.written < size - size % _MIB:
+            if self.has_ended:
+                self._raise_failure()
+                return
+            heed()
+            time.sleep(_LOOK)
+
+    def _raise_failure(self) -> None:
+        error = self.wait()
+        if error is not None:
+            raise error
 
     def call_off(self) -> None:
         """Ask the program to stop. It brings the drive to rest first, which may take as long as a burn."""
@@ -148,6 +168,9 @@ class BurnProgram:
     def _note(self, event: Event | None) -> None:
         if isinstance(event, TrackDone):
             self._tracks += event.written
+        self._is_closing = (
+            self._is_closing or isinstance(event, Ended) or (isinstance(event, Busy) and self.written > 0)
+        )
         if not isinstance(event, Written | TrackDone):
             return
         if isinstance(event, Written):

@@ -6,6 +6,7 @@ drive's lock, so that nobody asks it anything while it burns.
 
 import contextlib
 import re
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from jobs.errors import (
+    DiscUnreadable,
     MediumDiffers,
     MediumMissing,
     MediumUnsuitable,
@@ -28,6 +30,7 @@ from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, Device, Hold, Permit, RecorderFeatures, RecorderIdentity
 from models.vocabulary import DiscFormat
+from workers.durable import write_durably
 from workers.loaders.tray import Tray
 from workers.locks import FileLock, drive_lock
 from workers.recorders.burn_process import BurnProcess, Preparation, speed_1x
@@ -112,7 +115,6 @@ class LibburnRecorder:
         self._uri = uri
         self._place = place
         self._hold: DriveHold | None = None
-        self._loads = 0
         self._burns = BurnProcess(self, self._prepare, patience)
 
     @property
@@ -271,8 +273,15 @@ class LibburnRecorder:
         return medium
 
     def _medium(self, drive: ScsiDrive) -> MediumInfo | None:
-        self._loads += drive.has_new_medium()
-        return drive.medium(self._place.load or str(self._loads))
+        return drive.medium(self._place.load or self._load(drive))
+
+    def _load(self, drive: ScsiDrive) -> str:
+        """Return a name for what was loaded last, where the kernel does not count: kept until the host restarts."""
+        file = self.locks / "load"
+        if drive.has_new_medium() or not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(file, secrets.token_hex(8))
+        return file.read_text(encoding="ascii")
 
     def _prepare(self, order: BurnOrder) -> Preparation:
         """Look at drive and medium; the lock is held by whoever calls."""
@@ -334,7 +343,10 @@ def _open(place: Whereabouts, *, exclusive: bool = False) -> ScsiDrive:
 
 
 def _toc(drive: ScsiDrive) -> Toc:
-    return drive.toc()
+    try:
+        return drive.toc()
+    except DiscUnreadable as error:
+        raise MediumDiffers(error.message) from error
 
 
 def _programme(toc: Toc, drive: ScsiDrive) -> Programme:

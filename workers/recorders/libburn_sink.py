@@ -83,13 +83,18 @@ class LibburnSink:
         self._program = BurnProgram(command, read_line, self._folder, [plan.lock], fed=fed)
 
     def write(self, data: memoryview) -> None:
-        """Feed the program; where it reads a file, keep pace with it."""
-        program = self._running
+        """Feed the program; where it reads a file, keep pace with it.
+
+        The last piece counts as given when the laser is done with it: what a buffer holds is not on the disc.
+        """
+        program, end = self._running, self.written + len(data)
         if self._plan.programme:
-            program.wait_for(self.written + len(data) - _AHEAD, self._heed)
+            program.wait_for(end - _AHEAD, self._heed)
         else:
             program.feed(data, self._heed)
-        self.written += len(data)
+        if end >= self._plan.size:
+            program.wait_until_through(self._plan.size, self._heed)
+        self.written = end
 
     def close(self) -> None:
         """Wait for the program's end, then ask the drive whether the session is closed."""
