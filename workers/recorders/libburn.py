@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -67,9 +67,12 @@ def open_device(uri: str, stall_after: float) -> Device:
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Which drive is meant, and the device file it had when it was found."""
+    """Which drive is meant, and the device file it had when it was found.
 
-    device_id: str
+    Who it is was learnt without disturbing it, or before anything was burnt: it is known while somebody burns, too.
+    """
+
+    identity: RecorderIdentity
     node: Path
 
     @classmethod
@@ -86,16 +89,17 @@ class Whereabouts:
                 raise RecorderMissing(error.message) from error
         else:
             if found.device_id:
-                return cls(found.device_id, found.node)
+                names = found.vendor, found.product, found.revision, found.serial
+                return cls(RecorderIdentity(*names, found.device_id), found.node)
         node = Path(wanted)  # a device file that the kernel tells nothing of: a container's, or a modelled drive
         with contextlib.closing(ScsiDrive(ScsiDevice(SgIo(node)))) as drive:
-            return cls(drive.identify().device_id, node)
+            return cls(drive.identify(), node)
 
     @property
     def now(self) -> Path:
         """The device file it has now: the number of a drive that was plugged in anew is another."""
         try:
-            return find_drive(self.device_id).node
+            return find_drive(self.identity.device_id).node
         except NotFound:
             return self.node
 
@@ -125,18 +129,18 @@ class LibburnRecorder:
     @property
     def locks(self) -> Path:
         """The folder of the device's lock files, the same for all users of this host."""
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", self._place.device_id)
+        name = re.sub(r"[^A-Za-z0-9._-]", "_", self._place.identity.device_id)
         shared = Path("/run/lock")
         return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / "discmill" / name
 
     def identify(self) -> RecorderIdentity:
-        """Say which device this is.
+        """Say which device this is. No command is sent: a burn may be under way that an earlier worker left.
 
         Raises:
             RecorderMissing: it is gone.
         """
-        with self._using() as drive:
-            return replace(drive.identify(), device_id=self._place.device_id)
+        SgIo(self._place.now).close()
+        return self._place.identity
 
     def features(self) -> RecorderFeatures:
         """Say what the device can do.
@@ -158,10 +162,10 @@ class LibburnRecorder:
 
         Raises:
             RecorderMissing: the device is gone.
-            RecorderBusy: it burns, or gets ready.
+            RecorderBusy: it burns or gets ready, another program uses it, or its disc is mounted.
             DiscUnreadable, MediumUnsuitable: it can't say, or nobody writes such a disc.
         """
-        with self._using() as drive:
+        with self._using(exclusive=True) as drive:
             return self._medium(drive)
 
     def hold(self) -> Hold:

@@ -26,7 +26,7 @@ from workers.sink import Cancel
 
 #: Bytes copied at a time; bytes that feeding may be ahead of the laser where the program reads a file.
 _STRIDE, _AHEAD = 1 << 20, 2 << 20
-#: Seconds between two signs of life while a session is closed.
+#: Seconds between two signs of life while nothing is fed.
 _HEARTBEAT = 1.0
 #: What a medium has to be afterwards.
 _CLOSED = {MediumStatus.COMPLETE, MediumStatus.OVERWRITABLE}
@@ -47,6 +47,7 @@ class LibburnSink:
         self._folder = Path(plan.sink["folder"])
         self._medium: MediumInfo | None = None
         self._program: BurnProgram | None = None
+        self._told = 0.0
         self.written = 0
 
     @property
@@ -98,7 +99,7 @@ class LibburnSink:
 
     def close(self) -> None:
         """Wait for the program's end, then ask the drive whether the session is closed."""
-        error = self._running.wait(self._beat)
+        error = self._running.wait(lambda: self._beat("closing"))
         self._clean_up()
         if error is not None:
             raise error
@@ -123,11 +124,14 @@ class LibburnSink:
     def _heed(self) -> None:
         if self._cancel.requested:
             raise BurnCancelled("the burn was called off")
+        self._beat("writing")
 
-    def _beat(self) -> None:
-        """Tell that closing goes on, as long as the program writes."""
-        if time.monotonic() - self._running.moved < _HEARTBEAT:
-            self._progress.phase("closing", bytes=self._running.written)
+    def _beat(self, phase: str) -> None:
+        """Tell that a phase goes on, as long as the program says that it writes."""
+        program, now = self._program, time.monotonic()
+        if program is not None and program.moved > self._told and now - self._told > _HEARTBEAT:
+            self._told = now
+            self._progress.phase(phase, bytes=program.written)
 
     def _look(self) -> MediumInfo:
         with contextlib.closing(ScsiDrive(ScsiDevice(SgIo(Path(self._plan.sink["node"]))))) as drive:
