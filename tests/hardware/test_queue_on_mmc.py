@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+import wave
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs import Client, data_disc
+from jobs import Client, audio_disc, data_disc
 from jobs.errors import WriteFailed
-from jobs.mastering.medium import MediumKind
+from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumKind
 from jobs.settings import RecorderSetting, load_settings
-from models.vocabulary import JobState
+from models.vocabulary import DiscFormat, JobState
 from tests.rigs import wait_until
 from workers.mmc.drive import Drive
 from workers.mmc.faults import parse_fault
@@ -59,7 +60,8 @@ class Operator:
     def closed_discs(self, job: Mapping[str, object]) -> int:
         """Count the closed discs that carry the image of a job."""
         blocks, wanted = int(str(dict(job["manifest"])["blocks"])), job["image_sha256"]  # type: ignore[call-overload]
-        images = (medium.store.read(0, blocks, 2048) for medium in self.pile if medium.finalized)
+        size = AUDIO_BLOCK if job["format"] == DiscFormat.REDBOOK else BLOCK
+        images = (medium.store.read(0, blocks, size) for medium in self.pile if medium.finalized)
         return sum(hashlib.sha256(image).hexdigest() == wanted for image in images)
 
 
@@ -96,7 +98,17 @@ def mill(shim: Path, folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) 
         yield Mill(client, drives, operator)
 
 
-def test_copies_are_made_in_parallel_past_a_bad_disc(
+def an_album(folder: Path) -> list[Path]:
+    """Make two tracks of noise, of sample-exact length on the disc."""
+    files = [folder / f"{number}.wav" for number in (1, 2)]
+    for file in files:
+        with wave.open(str(file), "wb") as out:
+            out.setparams((2, 2, 44100, 0, "NONE", ""))
+            out.writeframes(os.urandom(350 * AUDIO_BLOCK))
+    return files
+
+
+def test_data_and_audio_are_made_in_parallel_past_a_bad_disc(
     shim: Path, short_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "photos"
@@ -105,14 +117,17 @@ def test_copies_are_made_in_parallel_past_a_bad_disc(
 
     with mill(shim, short_path, tmp_path, monkeypatch) as running:
         running.drives[0].mechanism.script(parse_fault("write-error@300"))
-        job = running.client.submit(data_disc(folder, volume_id="PHOTOS"), copies=3, medium="cd")
+        data = running.client.submit(data_disc(folder, volume_id="PHOTOS"), copies=2, medium="cd")
+        audio = running.client.submit(audio_disc(*an_album(tmp_path), title="Noise"), copies=2)
 
-        report = job.wait(90)
+        reports = [job.wait(90) for job in (data, audio)]
 
-        assert (report.state, report.good, report.spoiled) == (JobState.COMPLETED, 3, 1), report.document
-        assert {disc["recorder"] for disc in report.discs} == {"r1", "r2"}
-        assert all(disc["verified"] for disc in report.discs if disc["outcome"] == "good")
-        (spoiled,) = (disc for disc in report.discs if disc["outcome"] == "spoiled")
+        assert [report.state for report in reports] == [JobState.COMPLETED] * 2, [one.document for one in reports]
+        assert [report.good for report in reports] == [2, 2]
+        discs = [disc for report in reports for disc in report.discs]
+        assert {disc["recorder"] for disc in discs} == {"r1", "r2"}
+        assert all(disc["verified"] for disc in discs if disc["outcome"] == "good")
+        (spoiled,) = (disc for disc in discs if disc["outcome"] == "spoiled")
         assert (spoiled["recorder"], dict(spoiled["error"])["code"]) == ("r1", WriteFailed.code)  # type: ignore[call-overload]
-        wait_until(lambda: len(running.operator.pile) == 4, "all discs are out")
-        assert running.operator.closed_discs(report.document) == 3
+        wait_until(lambda: len(running.operator.pile) == 5, "all discs are out")
+        assert [running.operator.closed_discs(report.document) for report in reports] == [2, 2]
