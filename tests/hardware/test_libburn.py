@@ -58,6 +58,21 @@ def test_what_was_ordered_is_read_back_from_the_disc(done: Done, kind: MediumKin
     assert said["events"] == ["PreparingBurn", "WriteProgress", "BlockProgress", "ClosingDisc"]
 
 
+@SCENARIOS.over([CD, DVD, MediumKind.BD_R])
+def turned_read_only(rig: ScsiRig, kind: MediumKind) -> tuple[Said, MediumStatus]:
+    rig.insert(kind).becomes_read_only = True
+    return drive(rig, "burn"), tray(rig).status
+
+
+@pytest.mark.parametrize("kind", [CD, DVD, MediumKind.BD_R])
+def test_a_disc_that_says_it_is_read_only_once_it_is_closed_is_as_good(done: Done, kind: MediumKind) -> None:
+    """A DVD+R is booked as a DVD-ROM by many drives."""
+    said, status = done(turned_read_only, kind)
+
+    assert is_good(said), said
+    assert status is MediumStatus.COMPLETE
+
+
 @SCENARIOS.over(["audio"])
 def audio(rig: ScsiRig, what: str) -> tuple[Said, Said, str, list[str]]:
     rig.insert(CD)

@@ -35,6 +35,8 @@ PROFILES = {
     MediumKind.BD_R_DL: 0x41,
     MediumKind.BD_RE: 0x43,
 }
+_DVD_ROM = 0x10
+_READ_ONLY = {Family.CD: 0x08, Family.BD: 0x40}
 #: DVD-RW formatted for restricted overwriting.
 DVD_RW_OVERWRITE = 0x13
 
@@ -82,6 +84,7 @@ class Medium:
     cd_text: bytes = b""
     index: dict[int, int] = field(default_factory=dict)
     erases: int = 0
+    becomes_read_only: bool = False  #: once it is finalized, by the drive's choice or by its book type
 
     @property
     def is_cd(self) -> bool:
@@ -98,6 +101,8 @@ class Medium:
     @property
     def profile(self) -> int:
         """Its profile."""
+        if self.becomes_read_only and self.finalized:
+            return _READ_ONLY.get(self.kind.family, _DVD_ROM)
         if self.kind is MediumKind.DVD_RW and self.formatted:
             return DVD_RW_OVERWRITE
         return PROFILES[self.kind]

@@ -15,6 +15,8 @@ from workers.recorders.scsi_sense import Sense
 
 _HELLO, _COMMAND, _ANSWER = struct.Struct("<I"), struct.Struct("<III16s"), struct.Struct("<III")
 _GOOD, _CHECK_CONDITION = 0, 2
+#: Seconds within which a closed socket is noticed; closing a device file takes effect at once.
+_CLOSING = 0.5
 
 
 class DriveServer:
@@ -73,7 +75,7 @@ class DriveServer:
         if not self.drive.mechanism.is_plugged:
             connection.sendall(_HELLO.pack(errno.ENXIO))
             return False, False
-        if wants and not self._exclusive.acquire(blocking=False):
+        if wants and not self._exclusive.acquire(timeout=_CLOSING):
             connection.sendall(_HELLO.pack(errno.EBUSY))
             return False, False
         self.drive.mechanism.attention()

@@ -45,6 +45,8 @@ from workers.recorders.scsi_toc import Toc
 SCHEME = "scsi"
 #: Seconds: to wait for the drive's lock, for a burn program that was told to stop, which may take a whole burn.
 _ACCESS, _GRACE = 2.0, 4440.0
+#: Seconds that a glance at the tray waits for a drive that spins up; before a burn it may take its time.
+_GLANCE, _SPIN_UP = 5.0, 60.0
 #: Seconds that closing takes, by family; drives are silent meanwhile.
 _CLOSING = {Family.CD: 60.0, Family.DVD: 90.0, Family.DVD_DL: 180.0, Family.BD: 180.0}
 #: The feature of drives that write a CD at once (MMC-6 5.3.28): without it there is no audio.
@@ -166,7 +168,7 @@ class LibburnRecorder:
             DiscUnreadable, MediumUnsuitable: it can't say, or nobody writes such a disc.
         """
         with self._using(exclusive=True) as drive:
-            return self._medium(drive)
+            return self._medium(drive, _GLANCE)
 
     def hold(self) -> Hold:
         """Keep everybody else away from the device; this recorder itself may still eject, blank and read.
@@ -276,8 +278,8 @@ class LibburnRecorder:
             raise MediumMissing("nothing is in the tray")
         return medium
 
-    def _medium(self, drive: ScsiDrive) -> MediumInfo | None:
-        return drive.medium(self._place.load or self._load(drive))
+    def _medium(self, drive: ScsiDrive, patience: float = _SPIN_UP) -> MediumInfo | None:
+        return drive.medium(self._place.load or self._load(drive), patience)
 
     def _load(self, drive: ScsiDrive) -> str:
         """Return a name for what was loaded last, where the kernel does not count: kept until the host restarts."""

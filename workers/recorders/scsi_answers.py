@@ -34,6 +34,10 @@ KINDS = {
     0x43: MediumKind.BD_RE,
 }
 
+#: Profiles of media that are read only: what a closed disc may become, by a drive's choice or by its book type, and
+#: what pressed discs are. Which kind it was nobody can tell; the usual one of its family stands for it.
+READ_ONLY = {0x08: MediumKind.CD_R, 0x10: MediumKind.DVD_R, 0x40: MediumKind.BD_R}
+
 #: Profiles whose media are written over wherever one likes.
 OVERWRITABLE = frozenset({0x12, 0x13, 0x1A, 0x2A, 0x43})
 

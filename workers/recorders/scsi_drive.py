@@ -77,19 +77,21 @@ class ScsiDrive:
             return False
         raise error
 
-    def medium(self, load: str = "") -> MediumInfo | None:
+    def medium(self, load: str = "", patience: float = _SPIN_UP) -> MediumInfo | None:
         """Say what is in the tray; None if nothing is. `load` is what the caller knows the medium change by.
+
+        A disc that is read only is complete, whatever it once was.
 
         Raises:
             MediumUnsuitable: it is a medium that nobody writes.
             DiscUnreadable, RecorderBusy: the drive can't say.
         """
-        if not self.wait_until_ready():
+        if not self.wait_until_ready(patience):
             return None
         configuration = self.configuration()
-        kind = configuration.kind
+        kind = configuration.kind or answers.READ_ONLY.get(configuration.current)
         if kind is None:
-            message = f"the disc in the tray is no blank one and no recordable one (profile {configuration.current:#x})"
+            message = f"nobody writes the kind of disc that is in the tray (profile {configuration.current:#x})"
             raise MediumUnsuitable(message)
         disc = answers.parse_disc_information(self._device.call(commands.read_disc_information()))
         if configuration.current in answers.OVERWRITABLE:
