@@ -127,6 +127,12 @@ def ended(program: "subprocess.Popen[str]") -> Ran:
     return Ran(program.returncode, out, err)
 
 
+def forget_locks(drive: Drive) -> None:
+    """Remove what a real recorder's driver keeps of a drive on this host."""
+    for locks in LOCKS.glob(f"*{drive.serial}"):
+        shutil.rmtree(locks)
+
+
 @contextmanager
 def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[ScsiRig]:
     """Serve a drive; programs that still run at the end are killed, by their ids."""
@@ -138,8 +144,7 @@ def scsi_rig(shim: Path, folder: Path, rate: float | None = None) -> Iterator[Sc
             yield rig
         finally:
             drive.mechanism.script()
-            for locks in LOCKS.glob(f"*{drive.serial}"):
-                shutil.rmtree(locks)
+            forget_locks(drive)
             for program in rig.running:
                 if program.poll() is None:
                     program.kill()

@@ -17,6 +17,7 @@ from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumKind
 from jobs.settings import RecorderSetting, load_settings
 from models.vocabulary import DiscFormat, JobState
 from tests.rigs import wait_until
+from tests.scsi_rig import forget_locks
 from workers.mmc.drive import Drive
 from workers.mmc.faults import parse_fault
 from workers.mmc.medium import Medium
@@ -79,6 +80,8 @@ def mill(shim: Path, folder: Path, root: Path, monkeypatch: pytest.MonkeyPatch) 
     with ExitStack() as stack:
         shelf = stack.enter_context(Shelf(folder / "media"))
         drives = [Drive(f"MM{folder.name[-6:].upper()}{number}") for number in range(len(NODES))]
+        for drive in drives:
+            stack.callback(forget_locks, drive)
         servers = [
             stack.enter_context(DriveServer(drive, folder / f"d{number}")) for number, drive in enumerate(drives)
         ]
