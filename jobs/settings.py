@@ -208,9 +208,10 @@ def subprocess_environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **{f"DISCMILL_{name.upper()}": text for name, text in named.items()}}
 
 
-def loader_environment() -> dict[str, str]:
-    """Return what tells the dynamic loader what to load, for programs that inherit nothing else."""
-    return {name: text for name, text in os.environ.items() if name.startswith("LD_") or name == "DISCMILL_MMC"}
+def program_environment() -> dict[str, str]:
+    """Return what programs that are not ours start with: no settings and no secrets, only what the loader is told."""
+    told = {name: text for name, text in os.environ.items() if name.startswith("LD_") or name == "DISCMILL_MMC"}
+    return {**told, "PATH": os.defpath, "LC_ALL": "C"}
 
 
 def _as_text(value: object) -> str:

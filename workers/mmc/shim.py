@@ -1,5 +1,6 @@
 """The library that puts modelled drives before programs: compiled from `shim.c`, loaded with LD_PRELOAD."""
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,8 @@ from jobs.errors import RecorderError
 
 _SOURCE = Path(__file__).with_name("shim.c")
 _VARIABLE = "DISCMILL_MMC"
+#: What the compiler starts with.
+_PLAIN = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 def build_shim(folder: Path) -> Path:
@@ -19,7 +22,7 @@ def build_shim(folder: Path) -> Path:
     library = folder / "shim.so"
     command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(library), str(_SOURCE)]
     try:
-        subprocess.run([*command, "-ldl", "-lpthread"], check=True, capture_output=True, text=True)
+        subprocess.run([*command, "-ldl", "-lpthread"], env=_PLAIN, check=True, capture_output=True, text=True)
     except FileNotFoundError as error:
         raise RecorderError("the shim can't be compiled: gcc is missing; install it") from error
     except subprocess.CalledProcessError as error:

@@ -26,7 +26,7 @@ from jobs.errors import (
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, Family, MediumInfo
 from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
-from jobs.settings import loader_environment
+from jobs.settings import program_environment
 from workers.evidence import LOG, PLAN, Plan, write_plan
 from workers.locks import FileLock, drive_lock
 from workers.recorders.burn_events import Ear, Estimates, Narrator
@@ -256,7 +256,7 @@ def _spawn(plan: Path, words: int, lock: int) -> "subprocess.Popen[bytes]":
         stdin=subprocess.DEVNULL,
         stdout=words,
         stderr=words,
-        env={**loader_environment(), "PYTHONPATH": str(_PACKAGES), "PATH": os.defpath, "LC_ALL": "C"},
+        env={**program_environment(), "PYTHONPATH": str(_PACKAGES)},
         pass_fds=[lock],
         start_new_session=True,
     )

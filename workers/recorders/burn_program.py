@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -25,14 +25,21 @@ ReadLine = Callable[[str], Event | None]
 
 
 class BurnProgram:
-    """A burn program. Raises RecorderError if it can't be started.
+    """A burn program, with an environment of its own. Raises RecorderError if it can't be started.
 
-    What it says goes to this process's own standard output too. `written` are the bytes it says it wrote; `moved` is
-    when that last grew.
+    `keep` are descriptors that it inherits; `fed` says whether its input is fed to it. What it says goes to this
+    process's own standard output too. `written` are the bytes it says it wrote; `moved` is when that last grew.
     """
 
-    def __init__(
-        self, command: Sequence[str], read_line: ReadLine, folder: Path, keep: Sequence[int], *, fed: bool
+    def __init__(  # noqa: PLR0913  (all of it is how a program is started)
+        self,
+        command: Sequence[str],
+        read_line: ReadLine,
+        folder: Path,
+        keep: Sequence[int],
+        *,
+        environment: Mapping[str, str],
+        fed: bool,
     ) -> None:
         self.verdict = BurnVerdict()
         self.written = 0
@@ -49,6 +56,7 @@ class BurnProgram:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=folder,
+                env=environment,
                 pass_fds=keep,
             )
         except OSError as error:

@@ -29,6 +29,7 @@ from jobs.mastering.medium import BLOCK, Family, MediumInfo
 from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, Device, Hold, Permit, RecorderFeatures, RecorderIdentity
+from jobs.settings import program_environment
 from models.vocabulary import DiscFormat
 from workers.durable import write_durably
 from workers.loaders.tray import Tray
@@ -307,7 +308,8 @@ class LibburnRecorder:
         rate = None if speed is None else speed * speed_1x(family, order.block_size)
         order.evidence.mkdir(parents=True, exist_ok=True)
         sink = {"type": "libburn", "node": str(self._place.now), "folder": str(order.evidence.absolute())}
-        return Preparation(medium, {**sink, "speed": order.speed}, _CLOSING[family], rate)
+        needs = {**sink, "speed": order.speed, "environment": program_environment()}
+        return Preparation(medium, needs, _CLOSING[family], rate)
 
 
 class DriveHold:

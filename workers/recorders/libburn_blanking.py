@@ -6,6 +6,7 @@ from pathlib import Path
 from jobs.errors import BurnCancelled
 from jobs.mastering.medium import BLOCK, MediumInfo
 from jobs.mastering.progress import EraseProgress, ProgressListener
+from jobs.settings import program_environment
 from workers.recorders.burn_events import Ear
 from workers.recorders.burn_program import BurnProgram
 from workers.recorders.libburn_command import blank_command
@@ -41,7 +42,8 @@ class Blanking:
         if self._ear.query_cancel():
             raise BurnCancelled("blanking was called off before it began")
         command = blank_command(str(self._node), full=full)
-        self._program = BurnProgram(command, read_line, Path("/"), [self._lock], fed=False)
+        environment = program_environment()
+        self._program = BurnProgram(command, read_line, Path("/"), [self._lock], environment=environment, fed=False)
         error = self._program.wait(lambda: self._pulse(estimate))
         if error is not None:
             raise error

@@ -81,7 +81,8 @@ class LibburnSink:
         else:
             command, read_line = data_command(plan, target), read_xorriso
         fed = not plan.programme
-        self._program = BurnProgram(command, read_line, self._folder, [plan.lock], fed=fed)
+        environment = plan.sink["environment"]
+        self._program = BurnProgram(command, read_line, self._folder, [plan.lock], environment=environment, fed=fed)
 
     def write(self, data: memoryview) -> None:
         """Feed the program; where it reads a file, keep pace with it.
