@@ -56,7 +56,7 @@ def accepted(shell: CommandLine, *words: object) -> dict[str, Any]:
 
 def image_of(shell: CommandLine) -> bytes:
     """Return the bytes of the one master there is."""
-    (folder,) = (shell.home / "store" / "masters").iterdir()
+    (folder,) = (each for each in (shell.home / "store" / "masters").iterdir() if each.is_dir())
     image = StoredMaster(folder).load_image()
     with ImageReader(image) as reader:
         return reader.read(0, image.size)
