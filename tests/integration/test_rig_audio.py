@@ -268,9 +268,8 @@ def test_a_master_that_was_lost_is_laid_out_anew(rig: TestRig) -> None:
     control.pause(rig.mill.database, RECORDERS)
     files, samples = album(rig, "lost")
     job = rig.mill.submit(audio_disc(*files))
-    for master in (rig.settings.store / "masters").iterdir():
-        for file in master.iterdir():
-            file.unlink()
+    for file in (rig.settings.store / "masters").glob("*/*"):
+        file.unlink()
 
     control.resume(rig.mill.database, RECORDERS)
 
