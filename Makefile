@@ -7,7 +7,7 @@ UV := uv==0.13.8
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs check test demo up bench pins clean
+.PHONY: help setup programs check test chaos demo up bench pins clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -35,6 +35,9 @@ check: setup ## lint, formatting, types, who may import whom
 
 test: setup programs ## all tests, against a real Redis, a real PostgreSQL and programs we did not write
 	$(VENV)/bin/pytest $(ARGS)
+
+chaos: setup programs ## break a rig at random on both databases, look at every disc (SECONDS=60 SEED=random)
+	$(VENV)/bin/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 demo: setup ## a rig of its own makes three verified copies of a real disc on two emulated recorders
 	$(VENV)/bin/discmill demo $(ARGS)
