@@ -1,6 +1,7 @@
 """The Celery worker of one recorder, and what Flower may not do to it."""
 
 from celery import Celery
+from celery.signals import worker_shutting_down
 from celery.worker.control import Panel
 
 from jobs import schema
@@ -34,6 +35,11 @@ def run_worker(settings: Settings, name: str, uri: str) -> None:
     answer_questions_only()
     with Binding(settings, name, uri, app) as binding:
         register_tasks(app, binding.burn)
+
+        def wind_down(**_: object) -> None:
+            binding.wind_down()
+
+        worker_shutting_down.connect(wind_down)  # Celery waits for its task alone, and knows nothing of the caretaker
         app.worker_main(_arguments(name, settings.host))
 
 

@@ -53,6 +53,7 @@ class Binding:
             self._schema = revision_of(db)
         self._in_use = threading.Lock()
         self._stop = self.station.stopping
+        self._gone = threading.Event()
         self._threads = [
             threading.Thread(target=self._beat, name="heartbeat", daemon=True),
             threading.Thread(target=self._care, name="caretaker", daemon=True),
@@ -64,14 +65,20 @@ class Binding:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the disc under way be finished, then say goodbye."""
+        """Let the disc under way be finished, then say goodbye; the heart beats until then."""
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        heartbeat, caretaker = self._threads
+        caretaker.join()
+        self._gone.set()
+        heartbeat.join()
         self._guarded(self._goodbye)
         self.station.voice.close()
         self.station.database.close()
         self._lock.close()
+
+    def wind_down(self) -> None:
+        """Start nothing new and wait for nobody; a disc under way is finished. May be called by a signal handler."""
+        threading.Thread(target=self._stop.set, name="wind-down").start()  # the event's lock may be held right here
 
     def burn(self, attempt_id: str) -> str:
         """Make the disc of an attempt, when the drive is free; return the ledger's verdict as text."""
@@ -99,9 +106,9 @@ class Binding:
         return self._guarded(partial(caretaker.tend, self.station, step)) is True
 
     def _beat(self) -> None:
-        while not self._stop.is_set() or self._threads[1].is_alive():
+        while not self._gone.is_set():
             self._guarded(self._one_beat)
-            self._stop.wait(self.station.settings.heartbeat)
+            self._gone.wait(self.station.settings.heartbeat)
 
     def _one_beat(self) -> None:
         station = self.station
