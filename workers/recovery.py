@@ -63,7 +63,7 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     if not attempt.may_have_written:
         return Verdict(Outcome.UNUSED, error=None if _is_no_fault(error) else cause)
     if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
-        return Verdict(Outcome.SPOILED, verified=False, error=error, needs_person=error.message)
+        return Verdict(Outcome.LOST, error=error, needs_person=error.message)  # what it is, its burner's end will show
     wait_for_burner(recorder, station.heed_stop)
     evidence = read_evidence(evidence_folder(station, attempt_id))
     medium = _medium_written(station, attempt_id, recorder)
@@ -190,10 +190,21 @@ def _clear_tray(station: Station) -> None:
     station.persist(partial(_take_over, station, work.attempt))
     medium = station.device.recorder.probe()
     noted = noted_medium(evidence_folder(station, work.attempt))
-    if medium is None or noted is None or medium.load != noted.load:
+    if medium is None or noted is None:
         note_ejected(station, work, None)
-    else:
+    elif medium.load == noted.load or _is_the_same(station, work, outcome, medium):
         dispose(station, work, outcome)
+    else:
+        note_ejected(station, work, None)
+
+
+def _is_the_same(station: Station, work: Work, outcome: Outcome, medium: MediumInfo) -> bool:
+    """Say whether a good disc is still in, though its drive was away meanwhile: its bytes tell."""
+    if outcome is Outcome.SPOILED or not medium.used:
+        return False
+    with station.database.read() as db:
+        job = db.get_one(Job, work.job)
+    return verify_digest(station, job).outcome is Outcome.GOOD
 
 
 def _undisposed(station: Station) -> tuple[Work, Outcome] | None:

@@ -23,13 +23,13 @@ def conclude(station: Station, work: Work, verdict: Verdict) -> None:
 
 
 def dispose(station: Station, work: Work, outcome: Outcome) -> None:
-    """Take the disc out to where its outcome says; a medium that stays usable stays in.
+    """Take the disc out to where its outcome says; a medium that stays usable stays in, and one in a burner's hands.
 
     Raises:
         MediumMissing: somebody took it out already.
         RecorderError: the mechanism failed; the verdict stands.
     """
-    if outcome in {Outcome.UNUSED, Outcome.SIMULATED}:
+    if outcome in {Outcome.UNUSED, Outcome.SIMULATED, Outcome.LOST}:
         return
     to = Bin.REJECT if outcome is Outcome.SPOILED else Bin.ACCEPT
     path = station.device.loader.unload(to, disc_label(work))

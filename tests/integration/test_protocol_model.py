@@ -293,6 +293,8 @@ class Protocol:
         if attempt.stage is Stage.PREPARING:
             return Verdict(Outcome.UNUSED, error=choice.of(ERRORS))
         outcome = choice.of([Outcome.GOOD, Outcome.SPOILED, Outcome.UNUSED, Outcome.GOOD])
+        if attempt.outcome is None and choice.one_in(6):
+            return Verdict(Outcome.LOST, error=RecorderStalled("it hangs"), needs_person="its burner does not stop")
         if outcome is Outcome.GOOD:
             return Verdict(outcome, verified=True)
         return Verdict(outcome, error=choice.of(ERRORS), needs_person=choice.of([None, "look at the drive"]))
