@@ -1,6 +1,7 @@
 """What people change about orders and recorders: cancel, retry, priority, pause, eject, resolve."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -142,8 +143,14 @@ def clear(database: Database, names: Sequence[str]) -> None:
             if recorder.intent is Intent.QUARANTINED:
                 recorder.intent = Intent.ENABLED
             recorder.attention, recorder.attention_ends_with_medium = None, False
-            recorder.spoiled_in_row, recorder.cleared = 0, now()
+            recorder.spoiled_in_row, recorder.cleared = 0, _after_its_discs(db, recorder.name)
             journal(db, "recorder-cleared", recorder=recorder.name)
+
+
+def _after_its_discs(db: Session, recorder: str) -> datetime:
+    """Return this moment, or that of a recorder's last verdict if the clock that wrote it was ahead of ours."""
+    last = db.scalar(select(func.max(Attempt.finished)).where(Attempt.recorder == recorder))
+    return now() if last is None else max(now(), last)
 
 
 def ask(database: Database, name: str, verb: str, job_id: str | None = None) -> str:

@@ -10,6 +10,7 @@ from jobs.errors import DiscError, Fenced, NotFound, NotPermitted, Remedy
 from jobs.lifecycle import advance, conclude, move
 from jobs.mastering.medium import MediumInfo
 from jobs.rollup import hold, journal, roll_up
+from jobs.scheduling import LONGEST_BACK_OFF
 from models.attempt import Attempt
 from models.base import now
 from models.job import Copy, Job
@@ -433,7 +434,8 @@ def _back_off(db: Session, rows: Rows, error: DiscError, rules: Rules) -> None:
     if rows.copy.state is not CopyState.QUEUED:
         return  # done by another disc, called off, or another attempt's business by now
     rows.copy.failures += 1
-    rows.copy.not_before = now() + timedelta(seconds=rules.back_off * 2 ** (rows.copy.failures - 1))
+    pause = timedelta(seconds=rules.back_off * 2 ** (rows.copy.failures - 1))
+    rows.copy.not_before = now() + min(pause, LONGEST_BACK_OFF)
     if rows.copy.failures >= MOST_FAILURES:
         hold(db, rows.job, f"copy {rows.copy.number} failed {rows.copy.failures} times, last: {error.message}")
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, text
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,12 +13,14 @@ from jobs.lifecycle import move
 from jobs.mastering.medium import Family, MediumInfo, MediumKind, MediumStatus, largest, requested_medium
 from jobs.rollup import activate, journal
 from models.attempt import Attempt
-from models.base import now
+from models.base import new_id, now
 from models.database import Database
 from models.job import WAITS_FOR_A_RECORDER, Copy, Job
 from models.recorder import Recorder
 from models.vocabulary import Condition, CopyState, Intent, Nonblank
 
+#: A failed copy waits no longer than this; what seems to be due later was written by a clock that has been set since.
+LONGEST_BACK_OFF = timedelta(minutes=15)
 #: Recorders that grab the same copy at one moment: how often the loser looks again before it leaves it to the tick.
 _TRIES = 5
 
@@ -153,7 +156,8 @@ def _next_of_class(recorder: str, name: str, room: int) -> Select[Copy]:
     return (
         select(Copy)
         .where(Copy.media_class == name, text(WAITS_FOR_A_RECORDER), *fits)
-        .where(or_(Copy.not_before.is_(None), Copy.not_before <= now()), ~avoided, ~unresolved)
+        .where(or_(Copy.not_before.is_(None), ~Copy.not_before.between(now(), now() + LONGEST_BACK_OFF)))
+        .where(~avoided, ~unresolved)
         .order_by(Copy.priority.desc(), Copy.id)
         .limit(1)
     )
@@ -216,7 +220,9 @@ def _assign_once(db: Session, name: str) -> tuple[bool, Assignment | None]:
 
 
 def _promise(db: Session, recorder: Recorder, job: Job, copy: Copy) -> Assignment:
-    attempt = Attempt(job_id=job.id, copy_id=copy.id, recorder=recorder.name, blocks_total=job.blocks)
+    last = db.scalar(select(func.max(Attempt.id)).where(Attempt.recorder == recorder.name))
+    attempt = Attempt(id=new_id(after=last), job_id=job.id, copy_id=copy.id, recorder=recorder.name)
+    attempt.blocks_total = job.blocks
     attempt.medium_kind = recorder.medium_kind
     db.add(attempt)
     move(copy, CopyState.ASSIGNED)

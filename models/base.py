@@ -75,9 +75,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def new_id() -> str:
-    """Make a UUIDv7 (RFC 9562, 5.7): its text sorts by the moment of its making."""
+def new_id(after: str | None = None) -> str:
+    """Make a UUIDv7 (RFC 9562, 5.7): its text sorts by the moment of its making, and behind `after` whatever the clock.
+
+    A clock that was set back would else make an id that sorts before older ones (RFC 9562, 6.2).
+    """
     milliseconds = time.time_ns() // 1_000_000
+    if after is not None:
+        milliseconds = max(milliseconds, (uuid.UUID(after).int >> 80) + 1)
     random = int.from_bytes(os.urandom(10), "big")
     value = (milliseconds << 80) | (0x7 << 76) | ((random >> 68) & 0xFFF) << 64
     return str(uuid.UUID(int=value | (0b10 << 62) | (random & ((1 << 62) - 1))))

@@ -186,12 +186,12 @@ def test_anything_else_is_tried_again_later(database: Database, remedy: Remedy) 
     job = order(database)
     before = now()
 
-    fail(database, remedy, Rules(back_off=3600))
+    fail(database, remedy, Rules(back_off=300))
 
     copy = copy_rows(database, job)[0]
     assert (copy.state, copy.failures, copy.held) == (CopyState.QUEUED, 1, False)
     assert copy.not_before is not None
-    assert 3600 <= (copy.not_before - before).total_seconds() < 3700
+    assert 300 <= (copy.not_before - before).total_seconds() < 400
     assert recorder_row(database).attention is None
     assert assign_to(database, "left") is None
     wait_is_over(database)
@@ -200,15 +200,15 @@ def test_anything_else_is_tried_again_later(database: Database, remedy: Remedy) 
 
 def test_the_wait_doubles(database: Database) -> None:
     job = order(database)
-    fail(database, Remedy.TRY_AGAIN, Rules(back_off=3600))
+    fail(database, Remedy.TRY_AGAIN, Rules(back_off=300))
     wait_is_over(database)
     before = now()
 
-    fail(database, Remedy.TRY_AGAIN, Rules(back_off=3600))
+    fail(database, Remedy.TRY_AGAIN, Rules(back_off=300))
 
     not_before = copy_rows(database, job)[0].not_before
     assert not_before is not None
-    assert 7200 <= (not_before - before).total_seconds() < 7300
+    assert 600 <= (not_before - before).total_seconds() < 700
 
 
 def test_an_outcome_that_somebody_wanted_is_no_failure(database: Database) -> None:

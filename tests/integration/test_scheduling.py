@@ -325,7 +325,7 @@ def test_a_held_copy_waits_and_does_not_stop_the_others(database: Database) -> N
 def test_a_copy_that_was_put_off_waits_and_does_not_stop_the_others(database: Database) -> None:
     later, other = orders(database, {"priority": 9}, {})
     with database.write() as db:
-        db.execute(update(Copy).where(Copy.job_id == later).values(not_before=now() + timedelta(hours=1)))
+        db.execute(update(Copy).where(Copy.job_id == later).values(not_before=now() + timedelta(minutes=5)))
 
     assert [next_job(database) for _ in range(2)] == [other, None]
     with database.write() as db:
