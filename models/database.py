@@ -10,8 +10,12 @@ from sqlalchemy.orm import Session
 
 #: Seconds a writer waits for another one on SQLite before it gives up.
 BUSY_TIMEOUT = 30
-#: Seconds a PostgreSQL server gets to answer a connection.
+#: Seconds a PostgreSQL server gets to answer a connection, and to take what was sent to it.
 CONNECT_TIMEOUT = 10
+NETWORK_TIMEOUT = 30
+#: Seconds until PostgreSQL ends a transaction whose program does nothing: it was stopped, or its host was cut off,
+#: and what it had locked would stay locked. Shorter than a lease: the copy it holds up can go elsewhere in time.
+IDLE_TIMEOUT = 10
 
 
 class Database:
@@ -48,8 +52,14 @@ class Database:
 
 
 def _postgres_engine(url: str) -> Engine:
-    """Connect with a deadline, and notice a server that is gone though its connection seems open."""
-    patience = {"connect_timeout": CONNECT_TIMEOUT, "keepalives_idle": 30, "keepalives_interval": 10}
+    """Connect with a deadline, notice a server that is gone, and let it notice when we are."""
+    patience = {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "tcp_user_timeout": NETWORK_TIMEOUT * 1000,
+        "options": f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT * 1000}",
+    }
     return create_engine(url, pool_pre_ping=True, connect_args=patience)
 
 

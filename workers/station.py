@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from jobs.dispatch import Bell
 from jobs.errors import RecorderBusy
@@ -98,6 +98,8 @@ class Station:
         while True:
             try:
                 return write()
-            except (OperationalError, InterfaceError):
+            except DBAPIError as error:
+                if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
+                    raise
                 log.warning("the database is away; the verdict of %s waits", self.name, exc_info=True)
                 time.sleep(_RETRY)
