@@ -11,6 +11,7 @@ SIGINT and SIGHUP are ignored. What it did is in the evidence beside the plan; i
 | 3 | called off |
 """
 
+import contextlib
 import sys
 import traceback
 from pathlib import Path
@@ -69,8 +70,9 @@ class Burn:
             self._evidence.failed(error, self._block)
             return FAILED
         except Exception as error:  # noqa: BLE001  (whatever it is, the evidence has to say so)
-            traceback.print_exc()
             self._evidence.failed(DiscError(f"{type(error).__name__}: {error}"), self._block)
+            with contextlib.suppress(OSError):  # its log may lie on the disk that is full
+                traceback.print_exc()
             return FAILED
         return WRITTEN
 

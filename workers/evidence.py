@@ -8,6 +8,7 @@
 | `burner.log` | the burner and its burn program | what they print |
 """
 
+import contextlib
 import json
 import os
 import time
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.errors import DiscError
-from workers.durable import append_durably, open_to_append, write_durably
+from workers.durable import open_to_append, sync_folder, write_durably
 from workers.failure import Failure
 
 PLAN, EVIDENCE, PROGRESS, LOG = "plan.json", "evidence.jsonl", "progress.jsonl", "burner.log"
+#: Bytes kept for a burn's evidence; all of its lines take a few hundred, and a message with a long path some more.
+_ROOM = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +78,21 @@ def read_plan(path: Path) -> Plan:
 
 
 class EvidenceWriter:
-    """Appends to a burn's evidence; each line is on the disk when its method returns. One a burn, ever.
+    """Writes a burn's evidence line by line; each is on the disk when its method returns. One a burn, ever.
+
+    Room for all of it is taken before anything is written: a disk that fills up meanwhile spoils no disc.
 
     Raises:
         FileExistsError: the burn was begun before.
+        OSError: the disk has no room.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._handle = open_to_append(folder / EVIDENCE, new=True)
+        path = folder / EVIDENCE
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        os.posix_fallocate(self._handle, 0, _ROOM)
+        sync_folder(folder)
+        self._end = 0
 
     def started(self) -> None:
         """Say that the burner runs; nothing is written yet."""
@@ -111,9 +121,14 @@ class EvidenceWriter:
     def ended(self, exit_code: int) -> None:
         """Say that the burner is done."""
         self._tell("ended", exit_code=exit_code, clock=boot_clock())
+        os.ftruncate(self._handle, self._end)
 
     def _tell(self, event: str, **facts: object) -> None:
-        append_durably(self._handle, json.dumps({"event": event, **facts}))
+        line = f"{json.dumps({'event': event, **facts})}\n".encode(errors="surrogateescape")
+        while line:
+            written = os.pwrite(self._handle, line, self._end)
+            line, self._end = line[written:], self._end + written
+        os.fsync(self._handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +215,8 @@ class ProgressWriter:
         self._tell({"done": done, "speed_x": speed_x, "buffer": buffer})
 
     def _tell(self, facts: dict[str, object]) -> None:
-        os.write(self._handle, f"{json.dumps(facts)}\n".encode())
+        with contextlib.suppress(OSError):  # a full disk costs news, not the disc
+            os.write(self._handle, f"{json.dumps(facts)}\n".encode())
 
 
 class LineTail:

@@ -197,9 +197,10 @@ def test_evidence_is_json_lines(tmp_path: Path) -> None:
     writer = EvidenceWriter(tmp_path)
     writer.started()
     writer.cancelled(12)
+    writer.ended(3)
 
     lines = [json.loads(line) for line in (tmp_path / EVIDENCE).read_text().splitlines()]
 
-    assert [line["event"] for line in lines] == ["started", "cancelled"]
+    assert [line["event"] for line in lines] == ["started", "cancelled", "ended"]
     assert lines[0]["clock"] > 0
     assert lines[1]["block"] == 12
