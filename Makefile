@@ -7,11 +7,11 @@ UV := uv==0.13.8
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs check test chaos demo up bench pins clean
+.PHONY: help setup programs check test chaos reliability demo up bench pins clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make test ARGS="-k joliet -x"   hands ARGS on to pytest, discmill or the benchmarks'
 
@@ -38,6 +38,11 @@ test: setup programs ## all tests, against a real Redis, a real PostgreSQL and p
 
 chaos: setup programs ## break a rig at random on both databases, look at every disc (SECONDS=60 SEED=random)
 	$(VENV)/bin/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+reliability: setup programs ## run the tests of faults and write docs/reliability.md from what they find
+	@rm -f .reliability.jsonl
+	RELIABILITY_ROWS=.reliability.jsonl $(VENV)/bin/pytest tests/integration/test_faults_*.py $(ARGS)
+	$(VENV)/bin/python -m tests.reliability .reliability.jsonl
 
 demo: setup ## a rig of its own makes three verified copies of a real disc on two emulated recorders
 	$(VENV)/bin/discmill demo $(ARGS)

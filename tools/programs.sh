@@ -26,9 +26,17 @@ has_postgres() {
     return 1
 }
 
+has_library() { # what is preloaded, in the folder that Debian keeps for this machine's kind
+    for library in /usr/lib/*/"$1"; do
+        if [ -e "$library" ]; then return; fi
+    done
+    return 1
+}
+
 need redis-server redis-server valkey-server
 need openssl openssl
 has_postgres || missing="$missing postgresql"
+has_library faketime/libfaketime.so.1 || missing="$missing libfaketime"
 need xorriso xorriso
 need 7zip 7zz 7z
 need libarchive-tools bsdtar

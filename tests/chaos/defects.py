@@ -20,7 +20,7 @@ def put_in(defect: str) -> None:
     DEFECTS[defect]()
 
 
-def _replace(name: str, by: object, *modules: object) -> None:
+def replace_name(name: str, by: object, *modules: object) -> None:
     """Let modules see something else under a name."""
     for module in modules:
         setattr(module, name, by)
@@ -42,7 +42,7 @@ def _recovery_does_not_look() -> None:
         _note("did not look")
         return Verdict(Outcome.SPOILED, verified=False, error=WriteFailed("nobody looked"))
 
-    _replace("_look_at_disc", blind, recovery)
+    replace_name("_look_at_disc", blind, recovery)
 
 
 def _no_drive_lock() -> None:
@@ -59,7 +59,7 @@ def _no_drive_lock() -> None:
         self._handle = locks._open(self.path)
         return True
 
-    _replace("_try", unlocked, locks.FileLock)
+    replace_name("_try", unlocked, locks.FileLock)
 
 
 def _eject_before_commit() -> None:
@@ -74,7 +74,7 @@ def _eject_before_commit() -> None:
         with station.database.write() as db:
             ledger.settle(db, work.attempt, station.owner, verdict, station.rules)
 
-    _replace("conclude", conclude, attempt, recovery)
+    replace_name("conclude", conclude, attempt, recovery)
 
 
 def _fences_are_ignored() -> None:
@@ -92,7 +92,7 @@ def _fences_are_ignored() -> None:
         except DiscError as refusal:
             _note(f"ignored {refusal}")
 
-    _replace("permit", permissive, ledger)
+    replace_name("permit", permissive, ledger)
 
 
 def _claim_is_unguarded() -> None:
@@ -109,7 +109,7 @@ def _claim_is_unguarded() -> None:
         mine = update(Attempt).where(Attempt.id == attempt_id, Attempt.recorder == owner.recorder)
         return bool(db.execute(mine.values(stage=Stage.PREPARING, epoch=owner.epoch)).rowcount)
 
-    _replace("claim", claim, ledger)
+    replace_name("claim", claim, ledger)
 
 
 def _no_recovery_on_exception() -> None:
@@ -120,8 +120,8 @@ def _no_recovery_on_exception() -> None:
         _note(f"left after {error}")
         raise error
 
-    _replace("judge", leave, attempt)
-    _replace("_finish_what_was_left", lambda _: None, caretaker)
+    replace_name("judge", leave, attempt)
+    replace_name("_finish_what_was_left", lambda _: None, caretaker)
 
 
 def _verdict_without_reading() -> None:
@@ -134,7 +134,7 @@ def _verdict_without_reading() -> None:
         _note("did not read")
         return Verdict(Outcome.GOOD, verified=True)
 
-    _replace("verify", trusting, attempt)
+    replace_name("verify", trusting, attempt)
 
 
 DEFECTS: Mapping[str, Callable[[], None]] = {

@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import signal
+import sqlite3
 import tempfile
 import threading
 import time
@@ -73,6 +74,18 @@ class BrokenRig:
     def drive(self, recorder: str) -> EmulatedDrive:
         return EmulatedDrive(self.settings.home / "recorders" / recorder)
 
+    def can_write(self) -> bool:
+        """Say whether nobody who was stopped holds SQLite's lock."""
+        if self.postgres is not None:
+            return True
+        with contextlib.closing(sqlite3.connect(self.settings.home / "discmill.db", timeout=0.2)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            db.rollback()
+        return True
+
     def redis(self) -> "redis.Redis":
         return redis.Redis(unix_socket_path=str(self.settings.redis_socket), socket_timeout=5)
 
@@ -138,7 +151,7 @@ def broken_rig(
     **given: object,
 ) -> Iterator[BrokenRig]:
     """Run a rig in a folder; `environment` is added to what its programs see. Nothing is left running."""
-    url = postgres.url(postgres.new_database()) if postgres is not None else ""
+    url = postgres.url(postgres.new_database()) if postgres is not None else str(given.pop("database_url", ""))
     home, root = folder / "home", folder / "content"
     root.mkdir()
     settings = load_settings(home=home, content_roots=[root], database_url=url, **{**FAST, **given})

@@ -1,7 +1,10 @@
-"""Puts a defect into a program of the rig as it starts: found through PYTHONPATH, which a test sets and nobody else."""
+"""Puts a defect, or gates, into a program of the rig as it starts: found through PYTHONPATH, which only a test sets."""
 
 import os
 
-from tests.chaos.defects import put_in
+from tests.chaos import defects, gates
 
-put_in(os.environ["CHAOS_DEFECT"])
+if os.environ["CHAOS_DEFECT"] == "gates":
+    gates.install()
+else:
+    defects.put_in(os.environ["CHAOS_DEFECT"])

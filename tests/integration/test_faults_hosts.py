@@ -1,0 +1,142 @@
+"""Two hosts that share PostgreSQL and Redis; one is cut off in every stage of its attempt, and comes back."""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from jobs import control
+from jobs.client import JobHandle
+from jobs.settings import load_settings, subprocess_environment
+from models.attempt import Attempt
+from models.recorder import Recorder
+from models.vocabulary import Condition, JobState, Outcome
+from tests.cable import Cable
+from tests.chaos.rig import FAST, short_folder
+from tests.chaos.shelf import read_discs
+from tests.faults import Bench, bench
+from tests.rigs import wait_until
+from workers.programs import Program, own_command
+
+#: The recorder of the other host.
+FAR = "far"
+REPLACE_AFTER = 15.0
+
+
+@dataclass(slots=True)
+class Hosts:
+    """The bench is one host; the other is a home of its own at the end of a cable."""
+
+    near: Bench
+    cable: Cable
+    home: Path
+    worker: Program
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Hosts]:
+    with short_folder() as folder, bench("postgresql", replace_after=REPLACE_AFTER) as near:
+        settings, server = near.broken.settings, near.broken.postgres
+        assert server is not None
+        ends = {".s.PGSQL.5432": server.folder / ".s.PGSQL.5432", "redis.sock": settings.redis_socket}
+        with Cable(folder / "cable", ends) as cable:
+            database = settings.database_url.partition("?")[0]
+            others: dict[str, object] = {
+                "home": folder / "home",
+                "host": "far-away",
+                "machine_id": "far-away",
+                "content_roots": settings.content_roots,
+                "database_url": f"{database}?host={cable.folder}",
+                "broker_url": f"redis+socket://{quote(str(cable.folder / 'redis.sock'))}?virtual_host=0",
+            }
+            there = load_settings(**{**FAST, **others})
+            there.home.mkdir()
+            uri = f"emulated:{there.home / 'recorders' / FAR}?speed=4x"
+            environment = {**subprocess_environment(there), **near.gates.environment}
+            worker = Program(
+                FAR, own_command("worker", "--recorder", f"{FAR}={uri}"), environment, there.home / "worker.log"
+            )
+            worker.start()
+            try:
+                yield Hosts(near, cable, there.home, worker)
+            finally:
+                near.gates.open()
+                cable.plug()
+                worker.signal(signal.SIGTERM)
+                wait_until(lambda: not worker.is_running, "the far worker has ended")
+
+
+def condition(hosts: Hosts) -> Condition | None:
+    with hosts.near.broken.database.read() as db:
+        row = db.get(Recorder, FAR)
+        return None if row is None else row.condition
+
+
+def only(hosts: Hosts, *names: str) -> None:
+    everybody = [*hosts.near.broken.recorders, FAR]
+    control.pause(hosts.near.broken.database, everybody)
+    control.resume(hosts.near.broken.database, names)
+
+
+def cut_off_at(hosts: Hosts, stage: str) -> tuple[JobHandle, Attempt]:
+    """Bring a disc on the far host to a stage and cut the host off until its lease is over."""
+    wait_until(lambda: condition(hosts) is Condition.READY, "the far recorder is ready")
+    only(hosts, FAR)
+    job, attempt = hosts.near.reach(stage)
+    hosts.cable.pull()
+    hosts.near.gates.open()
+    only(hosts, *hosts.near.broken.recorders, FAR)
+    wait_until(lambda: condition(hosts) is Condition.OFFLINE, "its lease has run out")
+    return job, attempt
+
+
+def come_back(hosts: Hosts, job: JobHandle, fault: str, stage: str) -> None:
+    """Connect the host again; when all has settled, check every disc of both hosts."""
+    hosts.cable.plug()
+    wait_until(lambda: condition(hosts) in {Condition.READY, Condition.EMPTY}, "the far recorder is back")
+    hosts.near.end(job)
+    hosts.near.write_row(fault, stage, job, also=hosts.home / "recorders")
+
+
+@pytest.mark.parametrize("stage", ["preparing"])
+def test_what_a_host_that_is_cut_off_had_not_begun_goes_elsewhere_at_once(hosts: Hosts, stage: str) -> None:
+    job, attempt = cut_off_at(hosts, stage)
+
+    report = job.wait(60)
+    come_back(hosts, job, "host cut off longer than its lease", stage)
+
+    assert report.state is JobState.COMPLETED
+    assert hosts.near.outcomes(job) == [Outcome.UNUSED, Outcome.GOOD]
+    assert hosts.near.attempts(job)[1].recorder != FAR
+    assert not written(hosts, attempt)
+
+
+@pytest.mark.parametrize("stage", ["writing", "verifying"])
+def test_a_host_that_comes_back_in_time_finishes_its_disc(hosts: Hosts, stage: str) -> None:
+    job, _ = cut_off_at(hosts, stage)
+
+    come_back(hosts, job, "host cut off longer than its lease", stage)
+
+    assert hosts.near.outcomes(job) == [Outcome.GOOD]
+
+
+@pytest.mark.parametrize("stage", ["writing", "verifying"])
+def test_the_disc_of_a_host_that_stays_away_is_made_anew_and_resolved_when_it_returns(hosts: Hosts, stage: str) -> None:
+    job, attempt = cut_off_at(hosts, stage)
+    assert hosts.near.outcomes(job) == [None]  # not before `replace_after`
+
+    report = job.wait(60)
+    come_back(hosts, job, "host cut off longer than replace_after", stage)
+
+    assert report.state is JobState.COMPLETED
+    assert hosts.near.outcomes(job) == [Outcome.SURPLUS, Outcome.GOOD]
+    assert written(hosts, attempt)
+
+
+def written(hosts: Hosts, attempt: Attempt) -> bool:
+    """Say whether a disc of an attempt is on the far host."""
+    discs = read_discs(hosts.home / "recorders")
+    return any(writing.label.endswith(attempt.id[-12:]) for disc in discs for writing in disc.writings)
