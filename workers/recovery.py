@@ -202,9 +202,8 @@ def _is_the_same(station: Station, work: Work, outcome: Outcome, medium: MediumI
     """Say whether a good disc is still in, though its drive was away meanwhile: its bytes tell."""
     if outcome is Outcome.SPOILED or not medium.used:
         return False
-    with station.database.read() as db:
-        job = db.get_one(Job, work.job)
-    return verify_digest(station, job).outcome is Outcome.GOOD
+    plan = read_evidence(evidence_folder(station, work.attempt)).plan
+    return plan is not None and verify_digest(station, plan.size, plan.sha256).outcome is Outcome.GOOD
 
 
 def _undisposed(station: Station) -> tuple[Work, Outcome] | None:
