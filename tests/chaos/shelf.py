@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ACCEPT, REJECT, TRAY = "accept", "reject", "tray"
+_DATA = (".iso", ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_discs(recorders: Path) -> list[Disc]:
 def _discs_of(drive: Path) -> Iterator[Disc]:
     for place in (ACCEPT, REJECT):
         for side in sorted((drive / "shelf" / place).glob("*.json")):
-            data = next(side.with_suffix(suffix) for suffix in (".iso", ".bin") if side.with_suffix(suffix).exists())
+            data = next((side.with_suffix(each) for each in _DATA if side.with_suffix(each).exists()), Path())
             yield _disc(drive.name, place, side, data, side.with_name(f"{side.stem}.writes.jsonl"))
     for side in sorted((drive / "media").glob("*/medium.json")):
         data, writes = side.with_name("data"), side.with_name("writes.jsonl")
@@ -72,7 +73,7 @@ def _disc(recorder: str, place: str, side: Path, data: Path, writes: Path) -> Di
 def _digest(data: Path, session: dict[str, Any]) -> str:
     size = (session["last"] - session["first"] + 1) * session["block_size"]
     with data.open("rb") as file:
-        file.seek(session["offset"])
+        file.seek(session["first"] * session["block_size"])
         return hashlib.sha256(file.read(size)).hexdigest()
 
 
