@@ -84,11 +84,11 @@ def _fences_are_ignored() -> None:
 
     permit = ledger.permit
 
-    def permissive(*arguments: Any) -> None:
+    def permissive(*arguments: Any, **named: Any) -> None:
         _note("asks")
         time.sleep(1)
         try:
-            permit(*arguments)
+            permit(*arguments, **named)
         except DiscError as refusal:
             _note(f"ignored {refusal}")
 

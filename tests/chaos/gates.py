@@ -61,12 +61,12 @@ def install() -> None:
     permit, burn, dispose = attempt._Permit.__call__, attempt._burn, settling.dispose
     journal, settle = ledger.permit, ledger.settle
 
-    def gated_journal(db: Any, attempt_id: str, *rest: Any) -> None:  # noqa: ANN401
-        journal(db, attempt_id, *rest)
+    def gated_journal(db: Any, attempt_id: str, *rest: Any, **named: Any) -> None:  # noqa: ANN401
+        journal(db, attempt_id, *rest, **named)
         _flush_and_wait(db, folder, "permit", attempt_id)
 
-    def gated_settle(db: Any, attempt_id: str, *rest: Any) -> object:  # noqa: ANN401
-        outcome = settle(db, attempt_id, *rest)
+    def gated_settle(db: Any, attempt_id: str, *rest: Any, **named: Any) -> object:  # noqa: ANN401
+        outcome = settle(db, attempt_id, *rest, **named)
         _flush_and_wait(db, folder, "verdict", attempt_id)
         return outcome
 
@@ -74,9 +74,10 @@ def install() -> None:
         _wait(folder, "preparing", self.task.work.attempt)
         permit(self, found)
 
-    def gated_burn(station: Any, task: Any, *rest: Any) -> None:  # noqa: ANN401
-        burn(station, task, *rest)
+    def gated_burn(station: Any, task: Any, *rest: Any) -> object:  # noqa: ANN401
+        burnt: object = burn(station, task, *rest)
         _wait(folder, "closing", task.work.attempt)
+        return burnt
 
     def gated_dispose(station: Any, work: Any, outcome: Any) -> None:  # noqa: ANN401
         _wait(folder, "settled", work.attempt)
