@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from jobs import scheduling
 from jobs.errors import DiscError, Fenced, RecorderBusy
@@ -66,15 +67,20 @@ def tend(station: Station, step: Callable[[Station], None]) -> bool:
 
     Raises:
         Fenced: the recorder has a newer owner.
+        Exception: what nobody thought of; a person sees that, too.
     """
     try:
         step(station)
-    except Fenced:
+    except (Fenced, DBAPIError):
         raise
     except DiscError as error:
         condition = Condition.LOADING if isinstance(error, RecorderBusy) else Condition.ATTENTION
         observe(station.database, station.owner, Sight(condition, error.message))
         return False
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}; tried again, see the worker's log"
+        observe(station.database, station.owner, Sight(Condition.ATTENTION, message))
+        raise
     return True
 
 
