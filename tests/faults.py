@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.chaos.shelf import read_discs
 from tests.reliability import Row, note, noting_into
 from tests.rigs import wait_until
 from tests.servers import PostgresServer
+from workers.evidence import read_evidence
 
 _numbers = count(1)
 
@@ -38,6 +39,7 @@ class Bench:
     gates: Gates
     database: str
     excused: set[str] = field(default_factory=set)
+    evidence: list[Path] = field(default_factory=list)  #: where burns leave theirs, on whatever host
 
     def order(self, size: int = 3 << 19, **options: Any) -> JobHandle:  # noqa: ANN401  (as Client.submit has them)
         """Order one disc of content of its own."""
@@ -65,9 +67,15 @@ class Bench:
             if stage in GATES:
                 if self.gates.waits(stage, attempt.id):
                     return attempt
-            elif attempt.stage == stage and (attempt.blocks_done > 0 or stage == "assigned"):
+            elif attempt.stage == stage and self._has_begun(attempt, stage):
                 return attempt
         return None
+
+    def _has_begun(self, attempt: Attempt, stage: str) -> bool:
+        """Say whether the stage is under way: while it writes, the medium is touched."""
+        if stage == "writing":
+            return any(read_evidence(folder / attempt.id).wrote for folder in self.evidence)
+        return stage == "assigned" or attempt.blocks_done > 0
 
     def attempts(self, job: JobHandle) -> list[Attempt]:
         """Return a job's attempts, the oldest first."""
@@ -154,7 +162,7 @@ class Bench:
         record = read_record(self.broken.database, [disc for folder in folders for disc in read_discs(folder)])
         record.excused = self.excused
         assert check(record) == []
-        discs = [_disc(record, attempt) for attempt in self.attempts(job)]
+        discs = [disc for disc, _ in groupby(_disc(record, attempt) for attempt in self.attempts(job))]
         with self.broken.database.read() as db:
             (copy,) = db.scalars(select(Copy).where(Copy.job_id == job.id))
         became = ", then ".join(discs) or "none"
@@ -184,4 +192,5 @@ def bench(
             server = stack.enter_context(PostgresServer(stack.enter_context(short_folder())))
         gates = Gates(folder / "gates")
         seen = {**gates.environment, **(environment or {})}
-        yield Bench(stack.enter_context(broken_rig(folder, 2, server, seen, speed=speed, **given)), gates, database)
+        broken = stack.enter_context(broken_rig(folder, 2, server, seen, speed=speed, **given))
+        yield Bench(broken, gates, database, evidence=[broken.settings.evidence])

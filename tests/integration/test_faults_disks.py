@@ -50,7 +50,7 @@ def rig() -> Iterator[Bench]:
             gates = Gates(folder / "gates")
             url = f"sqlite:///{data / 'discmill.db'}"
             with broken_rig(folder, 1, None, gates.environment, speed=8, database_url=url) as broken:
-                yield Bench(broken, gates, "sqlite")
+                yield Bench(broken, gates, "sqlite", evidence=[broken.settings.evidence])
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def hosts() -> Iterator[Hosts]:
             }
             there = load_settings(**{**FAST, **others})
             there.home.mkdir()
+            near.evidence.append(there.evidence)
             uri = f"emulated:{there.home / 'recorders' / FAR}?speed=4x"
             environment = {**subprocess_environment(there), **near.gates.environment}
             worker = Program(

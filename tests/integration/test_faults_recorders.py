@@ -64,7 +64,7 @@ def test_a_recorder_that_stalls_for_good_leaves_its_copy_to_another(rig: Bench) 
     rig.broken.drive("r1").add_fault("stall@300")
     job, _ = rig.reach("writing")
 
-    rig.on("r1", "r2")
+    rig.on("r2")
     rig.end(job)
 
     assert rig.outcomes(job) == [Outcome.SPOILED, Outcome.GOOD]
