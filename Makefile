@@ -39,9 +39,9 @@ test: setup programs ## all tests, against a real Redis, a real PostgreSQL and p
 chaos: setup programs ## break a rig at random on both databases, look at every disc (SECONDS=60 SEED=random)
 	$(VENV)/bin/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-reliability: setup programs ## run the tests of faults and write docs/reliability.md from what they find
+reliability: setup programs ## run tests/chaos (a quarter of an hour) and write docs/reliability.md from what they find
 	@rm -f .reliability.jsonl
-	RELIABILITY_ROWS=.reliability.jsonl $(VENV)/bin/pytest tests/integration/test_faults_*.py $(ARGS)
+	RELIABILITY_ROWS=.reliability.jsonl $(VENV)/bin/pytest tests/chaos $(ARGS)
 	$(VENV)/bin/python -m tests.reliability .reliability.jsonl
 
 demo: setup ## a rig of its own makes three verified copies of a real disc on two emulated recorders
