@@ -215,13 +215,13 @@ def _clear_stall(hand: Hand, recorder: str) -> None:
     hand.stopwatch.worker(Kind.STALL, recorder)
 
 
-def _add_fault(name: str, error: type[DiscError], *, at_a_block: bool = True) -> Callable[[Hand, str, float], bool]:
-    """Make an act that lets the disc in the tray, or the next one, go wrong."""
+def _add_fault(name: str, *errors: type[DiscError], at_a_block: bool = True) -> Callable[[Hand, str, float], bool]:
+    """Make an act that lets the disc in the tray, or the next one, go wrong; `errors` are what may be said of it."""
 
     def act(hand: Hand, recorder: str, much: float) -> bool:
         drive = hand.rig.drive(recorder)
         block = f"@{int(1500 * much)}" if at_a_block else ""
-        hand.excused.add(f"{recorder}/{error.code}")
+        hand.excused |= {f"{recorder}/{error.code}" for error in errors}
         drive.add_fault(f"{name}{block}:disc{int(str(drive.status()['discs'])) + (much < 0.5)}")
         return True
 
@@ -282,7 +282,7 @@ _ACTS: Mapping[Kind, Callable[[Hand, str, float], bool]] = {
     Kind.UNPLUG: _unplug,
     Kind.STALL: _stall,
     Kind.WRITE_ERROR: _add_fault("write-error", WriteFailed),
-    Kind.CLOSE_ERROR: _add_fault("close-error", SessionNotClosed, at_a_block=False),
+    Kind.CLOSE_ERROR: _add_fault("close-error", SessionNotClosed, MediumDiffers, at_a_block=False),
     Kind.FLIP: _add_fault("flip", MediumDiffers),
     Kind.CANCEL: _cancel,
     Kind.RETRY: _retry,

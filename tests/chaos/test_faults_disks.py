@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from jobs import data_disc
+from jobs.errors import WriteFailed
 from jobs.store import StoreFull
 from models.vocabulary import JobState, Outcome
 from tests.chaos.gates import Gates
 from tests.chaos.rig import broken_rig, short_folder
 from tests.faults import Bench
+from workers.evidence import EvidenceWriter, ProgressWriter, read_evidence
 
 MEGABYTES = 24
 
@@ -93,3 +95,21 @@ def test_an_order_that_finds_no_room_in_the_store_leaves_nothing_behind(rig: Ben
     job = rig.broken.mill.submit(data_disc(folder), stage="copy")
     rig.end(job)
     assert rig.outcomes(job) == [Outcome.GOOD]
+
+
+def test_evidence_and_news_of_a_burn_are_written_though_the_disk_is_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "evidence"):
+        evidence, progress = EvidenceWriter(tmp_path / "evidence"), ProgressWriter(tmp_path / "evidence")
+        evidence.opened(0)
+        fill(tmp_path / "evidence")
+
+        for block in range(1000):
+            progress.blocks(block, 1.0)
+        evidence.failed(WriteFailed("x" * 9000), 7)
+        evidence.ended(1)
+
+        found = read_evidence(tmp_path / "evidence")
+    assert found.wrote
+    assert found.failure is not None
+    assert found.failure.message == "x" * 9000
+    assert found.ended
