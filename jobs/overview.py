@@ -283,6 +283,8 @@ def _recorder_document(recorder: Recorder, attempt: Attempt | None, counts: dict
         "vendor": recorder.vendor,
         "product": recorder.product,
         "serial": recorder.serial,
+        "firmware": recorder.firmware,
+        "writes": recorder.writes,
         "intent": recorder.intent,
         "condition": recorder.condition,
         "state": shown_state(recorder),

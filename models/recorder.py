@@ -43,6 +43,9 @@ class Recorder(Base):
     medium_id: Mapped[str | None] = mapped_column(String(64))  #: minted at load, void once unobserved
     medium_erases: Mapped[int] = mapped_column(default=0)
 
+    firmware: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    writes: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")  #: kinds of media, as it says
+
 
 class RecorderRequest(Base):
     """Something an operator asks of a recorder; its worker carries it out."""

@@ -17,7 +17,7 @@ from models.recorder import Recorder
 from models.vocabulary import Condition, Intent, Stage
 from workers import recovery
 from workers.attempt import run_attempt
-from workers.registry import Sight, call_person, observe
+from workers.registry import Sight, call_person, observe, tell_features
 from workers.requests import answer_requests
 from workers.station import Station
 
@@ -30,6 +30,7 @@ _MISFEEDS = 3
 def start_up(station: Station) -> None:
     """Resolve what the last owner left, then make the disc that was promised meanwhile."""
     recovery.recover(station)
+    tell_features(station.database, station.owner, station.device.recorder.features())
     look(station)
     promised = _promised(station)
     if promised is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli import admin, change, console, content, follow, look, submit
-from workers import cli_emulate
+from workers import cli_attached, cli_emulate
 
 if TYPE_CHECKING:
     from jobs.settings import RecorderSetting, Settings
@@ -30,6 +30,7 @@ app = typer.Typer(
 run = typer.Typer()
 for commands in (submit.app, look.app, follow.app, change.app, content.app, run, cli_emulate.app, admin.app):
     app.add_typer(commands)
+change.recorders.add_typer(cli_attached.app)
 
 #: Emulated recorders of a rig that was told of none.
 _RECORDERS = 2

@@ -22,6 +22,8 @@ from workers.durable import open_to_append, sync_folder, write_durably
 from workers.failure import Failure
 
 PLAN, EVIDENCE, PROGRESS, LOG = "plan.json", "evidence.jsonl", "progress.jsonl", "burner.log"
+#: The samples of an audio burn, for burn programs that read a file: up to 800 MB, of no use once it is over.
+SAMPLES = "disc.bin"
 #: Bytes kept for a burn's evidence; all of its lines take a few hundred, and a message with a long path some more.
 _ROOM = 1 << 14
 

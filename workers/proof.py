@@ -42,8 +42,10 @@ class BurntMedium:
 
 def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressListener) -> Verdict:
     """Read the disc in the tray back and compare it with its master: all it holds, and of audio all it tells."""
+    medium = requested_medium(job.medium)
+    family = medium if isinstance(medium, Family) else medium.family
     try:
-        comparison = _compare(station.device.recorder, job, stored, listener)
+        comparison = compare_disc(station.device.recorder, family, stored, listener)
     except MediumDiffers as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error)
     if comparison.equal:
@@ -52,13 +54,21 @@ def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressL
     return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=comparison.sha256)
 
 
-def _compare(recorder: DiscRecorder, job: Job, stored: StoredMaster, listener: ProgressListener) -> Comparison:
+def compare_disc(
+    recorder: DiscRecorder, family: Family, stored: StoredMaster, listener: ProgressListener
+) -> Comparison:
+    """Compare the disc in the tray with a master that was laid out for a family.
+
+    Of a drive that does not read CD-TEXT no CD-TEXT is expected.
+
+    Raises:
+        MediumDiffers: a block can't be read, or an audio disc tells of itself what it should not.
+    """
     programme = stored.programme
     if programme is None:
-        medium = requested_medium(job.medium)
-        family = medium if isinstance(medium, Family) else medium.family
         return compare(recorder.read_back(stored.size), stored, listener, family)
-    told = programme_differences(programme, recorder.read_programme())
+    reads_text = recorder.features().reads_text
+    told = programme_differences(programme, recorder.read_programme(), reads_text=reads_text)
     if told:
         raise MediumDiffers(f"the disc tells something else than its programme: {'; '.join(told)}")
     return compare_audio(lambda: recorder.read_back(stored.size), stored, listener)

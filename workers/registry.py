@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from jobs.errors import Fenced, RecorderBusy
 from jobs.ledger import Owner
-from jobs.mastering.medium import MediumInfo
-from jobs.mastering.recorder import RecorderIdentity
+from jobs.mastering.medium import MediumInfo, MediumKind
+from jobs.mastering.recorder import RecorderFeatures, RecorderIdentity
 from jobs.rollup import journal
 from jobs.settings import Settings
 from models.database import Database
@@ -42,7 +42,7 @@ def register(database: Database, settings: Settings, name: str, uri: str, identi
             db.add(row)
         row.uri, row.host, row.machine_id = uri, settings.host, settings.machine_id
         row.device_id, row.vendor = identity.device_id, identity.vendor
-        row.product, row.serial = identity.product, identity.serial
+        row.product, row.serial, row.firmware = identity.product, identity.serial, identity.revision
         row.epoch = (row.epoch or 0) + 1
         row.heartbeat = (row.heartbeat or 0) + 1
         row.condition, row.message = Condition.RECOVERING, "finding out what became of the last disc"
@@ -97,6 +97,12 @@ def _values(sight: Sight) -> dict[str, object]:
         "medium_used": medium.used if medium else False,
         "medium_id": sight.medium_id,
     }
+
+
+def tell_features(database: Database, owner: Owner, features: RecorderFeatures) -> None:
+    """Store what the drive says it can write: it is asked once, while nobody burns."""
+    with database.write() as db:
+        _update(db, owner, writes=[kind for kind in MediumKind if kind in features.kinds])
 
 
 def call_person(database: Database, owner: Owner, message: str) -> None:

@@ -1,11 +1,14 @@
 """The verdict, and then the disc: committed first, let go second."""
 
+import contextlib
+
 from jobs import ledger
 from jobs.ledger import Verdict
 from jobs.mastering.recorder import Bin
 from models.attempt import Attempt
 from models.job import Job
 from models.vocabulary import Outcome
+from workers.evidence import SAMPLES
 from workers.reporting import Work
 from workers.station import Station
 
@@ -18,6 +21,9 @@ def conclude(station: Station, work: Work, verdict: Verdict) -> None:
             return ledger.settle(db, work.attempt, station.owner, verdict, station.rules)
 
     outcome = station.persist(settle)
+    if outcome is not Outcome.LOST:  # else its burner may still be at it
+        with contextlib.suppress(OSError):  # a killed burner leaves them; at worst they stay
+            (station.settings.evidence / work.attempt / SAMPLES).unlink()
     station.voice.phase(work.attempt, "settled", f"{outcome} on {station.name}: job {work.job} copy {work.copy}")
     dispose(station, work, outcome)
 

@@ -8,23 +8,47 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli import console, doors
-from jobs.cli.console import AsJson, Column, JobId
+from jobs.cli.console import AsJson, Column, Document, JobId
 from jobs.errors import DiscError
+from jobs.mastering.medium import Family, MediumKind
 
 if TYPE_CHECKING:
     from models.database import Database
 
 app = typer.Typer()
-recorders = typer.Typer(help="List the recorders, and say what they may do.", invoke_without_command=True)
+recorders = typer.Typer(
+    help="List the recorders, and say what they may do.",
+    epilog="`discmill recorders attached` lists the drives of this host, ready to be put into discmill.toml.",
+    invoke_without_command=True,
+)
 app.add_typer(recorders, name="recorders", rich_help_panel=console.RIG)
 
 OnlyFor = Annotated[str | None, typer.Option("--client", metavar="ID", help="Only if this client ordered it.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME", help="The recorders' names.")]
 
+
+def drive_name(recorder: Document) -> str:
+    """Write what a drive calls itself: vendor, product, firmware."""
+    return " ".join(str(recorder[key]) for key in ("vendor", "product", "firmware") if recorder[key])
+
+
+def families(kinds: object) -> str:
+    """Write what a drive writes in short: by families of media."""
+    found = {kind.family for kind in MediumKind if kind in kinds} if isinstance(kinds, list) else set()
+    return " ".join(family for family in Family if family in found)
+
+
+def medium_words(medium: object) -> str:
+    """Write what is in the tray."""
+    return f"{medium['kind']} {medium['status']}" if isinstance(medium, dict) else ""
+
+
 _RECORDER_COLUMNS = (
     Column("name", lambda recorder: recorder["name"]),
     Column("state", lambda recorder: recorder["state"]),
-    Column("medium", lambda recorder: _medium(recorder["medium"])),
+    Column("drive", drive_name, wide=True),
+    Column("writes", lambda recorder: families(recorder["writes"])),
+    Column("medium", lambda recorder: medium_words(recorder["medium"])),
     Column("progress", lambda recorder: console.percent(recorder["progress"]), right=True),
     Column("good", lambda recorder: recorder["good"], right=True),
     Column("spoiled", lambda recorder: recorder["spoiled"], right=True),
@@ -174,7 +198,3 @@ def _change(change: Callable[["Database", Sequence[str]], None], names: Sequence
 def _job_id(database: "Database", text: str) -> str:
     with database.read() as db:
         return doors.job_id(db, text)
-
-
-def _medium(medium: object) -> str:
-    return f"{medium['kind']} {medium['status']}" if isinstance(medium, dict) else ""

@@ -28,7 +28,8 @@ class RecorderFeatures:
     """What a recorder can do. `max_speed` is in multiples of the medium's 1x, None where the drive does not say.
 
     `underrun_free` says that an empty buffer pauses the laser and does not spoil the disc. `has_properties` is
-    false for a recorder whose settings nobody can ask for.
+    false for a recorder whose settings nobody can ask for. `reads_text` is false for one that can't read CD-TEXT:
+    whether a disc has any it can't say.
     """
 
     kinds: frozenset[MediumKind]
@@ -36,6 +37,7 @@ class RecorderFeatures:
     max_speed: float | None = None
     underrun_free: bool = True
     has_properties: bool = True
+    reads_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ COMMANDS = {
     "find": {"--json"},
     "recorders": {"--json"},
     "recorders list": {"--json"},
+    "recorders attached": {"--json"},
     "recorders pause": set(),
     "recorders resume": set(),
     "recorders eject": set(),
@@ -70,7 +71,7 @@ DISC = {
 }
 RECORDER = {
     *("name", "uri", "host", "vendor", "product", "serial", "intent", "condition", "state", "medium", "attempt"),
-    *("progress", "good", "spoiled", "message"),
+    *("progress", "good", "spoiled", "message", "firmware", "writes"),
 }
 EVENT = {"at", "kind", "job", "copy", "attempt", "recorder", "data"}
 FOUND = {"path", "size", "sha256", "job", "title", "discs", "good"}

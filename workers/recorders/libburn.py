@@ -158,7 +158,7 @@ class LibburnRecorder:
         formats = frozenset(DiscFormat) if audio else frozenset(DiscFormat) - {DiscFormat.REDBOOK}
         family = told.kind.family if told.kind else Family.CD
         fastest = round(speeds[0] / family.speed_1x, 1) if speeds and told.kind else None
-        return RecorderFeatures(told.kinds, formats, fastest)
+        return RecorderFeatures(told.kinds, formats, fastest, reads_text=told.reads_text)
 
     def probe(self) -> MediumInfo | None:
         """Say what is in the tray.
@@ -358,7 +358,8 @@ def _toc(drive: ScsiDrive) -> Toc:
 
 
 def _programme(toc: Toc, drive: ScsiDrive) -> Programme:
-    text, texts, _, _ = read_packs(drive.cd_text() or b"") if drive.cd_text() else (DiscText(), [], "", [])
+    packs = drive.cd_text()
+    text, texts, _, _ = read_packs(packs) if packs else (DiscText(), [], "", [])
     texts = [*texts, *([DiscText()] * (len(toc.tracks) - len(texts)))]
     ends = [following.start for _, following in pairwise(toc.tracks)] + [toc.lead_out]
     tracks = tuple(

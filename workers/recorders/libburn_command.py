@@ -12,9 +12,9 @@ from jobs.mastering.cd_text import packs
 from jobs.mastering.medium import BLOCK, Family, MediumInfo, MediumStatus
 from jobs.mastering.programme import DiscText, Programme
 from jobs.mastering.redbook_sheets import ENCODING, cue_sheet
-from workers.evidence import Plan
+from workers.evidence import SAMPLES, Plan
 
-SAMPLES, CUE, TEXT = "disc.bin", "disc.cue", "disc.cdtext"
+CUE, TEXT = "disc.cue", "disc.cdtext"
 #: The burn program's own buffer: enough for a moment's delay, little enough for progress to be true.
 _FIFO = "fs=8m"
 _XORRISO = ("xorriso", "-report_about", "UPDATE", "-pkt_output", "on", "-as", "cdrecord", "-v")

@@ -14,10 +14,10 @@ from jobs.errors import BurnCancelled, DiscError, MediumMissing, RecorderError, 
 from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.medium import MediumInfo, MediumStatus
 from jobs.mastering.programme import Programme
-from workers.evidence import Plan, ProgressWriter
+from workers.evidence import SAMPLES, Plan, ProgressWriter
 from workers.recorders.burn_program import BurnProgram
 from workers.recorders.cdrskin_output import read_line as read_cdrskin
-from workers.recorders.libburn_command import SAMPLES, Target, audio_command, audio_sheets, data_command
+from workers.recorders.libburn_command import Target, audio_command, audio_sheets, data_command
 from workers.recorders.scsi import ScsiDevice, SgIo
 from workers.recorders.scsi_drive import ScsiDrive
 from workers.recorders.suitability import Wanted, check_medium

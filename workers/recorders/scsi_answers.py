@@ -9,8 +9,8 @@ from enum import IntEnum
 
 from jobs.mastering.medium import MediumKind
 
-#: Feature numbers (MMC-6 table 86): the list of profiles, and the drive's serial number.
-PROFILE_LIST, SERIAL_NUMBER = 0x0000, 0x0108
+#: Feature numbers (MMC-6 table 86): the list of profiles, reading CDs, and the drive's serial number.
+PROFILE_LIST, CD_READ, SERIAL_NUMBER = 0x0000, 0x001E, 0x0108
 #: Bytes before the first feature, before the first speed, of a speed.
 _CONFIGURATION_HEAD, _PERFORMANCE_HEAD, _PERFORMANCE_SIZE = 8, 8, 16
 _MODE_HEAD = 8
@@ -75,12 +75,16 @@ def parse_serial_page(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a drive can do. `current` is the profile of the medium in the tray, 0 if there is none."""
+    """What a drive can do. `current` is the profile of the medium in the tray, 0 if there is none.
+
+    `reads_text` says that it returns the CD-TEXT of a lead-in (bit 0 of the CD read feature, MMC-6 5.3.11).
+    """
 
     current: int
     profiles: tuple[int, ...]
     serial: str
     features: frozenset[int]
+    reads_text: bool = False
 
     @property
     def kind(self) -> MediumKind | None:
@@ -108,7 +112,8 @@ def parse_configuration(data: bytes) -> Configuration:
     listed = features.get(PROFILE_LIST, b"")
     profiles = tuple(number(listed, place, 2) for place in range(0, len(listed) - 3, 4))
     serial = features.get(SERIAL_NUMBER, b"")
-    return Configuration(number(data, 6, 2), profiles, text(serial, 0, len(serial)), frozenset(features))
+    reads_text = bool(number(features.get(CD_READ, b""), 0, 1) & 1)
+    return Configuration(number(data, 6, 2), profiles, text(serial, 0, len(serial)), frozenset(features), reads_text)
 
 
 class DiscStatus(IntEnum):
