@@ -2,21 +2,17 @@
 """The command line: gathers the commands of `jobs.cli` and adds those that run things."""
 
 import os
-import re
 import signal
 import sys
 import threading
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jobs.cli import admin, change, console, content, follow, look, submit
-from workers import cli_attached, cli_emulate
-
-if TYPE_CHECKING:
-    from jobs.settings import RecorderSetting, Settings
+from workers import cli_attached, cli_doctor, cli_emulate, cli_recorder
 
 app = typer.Typer(
     cls=console.Shell,
@@ -28,7 +24,17 @@ app = typer.Typer(
     add_completion=False,
 )
 run = typer.Typer()
-for commands in (submit.app, look.app, follow.app, change.app, content.app, run, cli_emulate.app, admin.app):
+for commands in (
+    submit.app,
+    look.app,
+    follow.app,
+    change.app,
+    content.app,
+    run,
+    cli_emulate.app,
+    admin.app,
+    cli_doctor.app,
+):
     app.add_typer(commands)
 change.recorders.add_typer(cli_attached.app)
 
@@ -127,7 +133,7 @@ def worker(
     from workers.logs import set_up_logging
 
     settings = load_settings()
-    served = read_recorder(settings, recorder)
+    served = cli_recorder.read_recorder(settings, recorder)
     set_up_logging()
     run_worker(settings, served.name, served.uri)
 
@@ -204,22 +210,3 @@ def supervise(
 
     set_up_logging()
     raise typer.Exit(run_supervised(load_settings(), command))
-
-
-def read_recorder(settings: "Settings", text: str) -> "RecorderSetting":
-    """Read NAME=URI, or the NAME of a recorder in the settings.
-
-    Raises:
-        typer.BadParameter: it is neither.
-    """
-    from jobs.settings import RECORDER_NAME, RecorderSetting
-
-    name, equals, uri = text.partition("=")
-    if not re.match(RECORDER_NAME, name):
-        raise typer.BadParameter(f"{name!r} is no name; use letters, digits, - and _", param_hint="--recorder")
-    if equals:
-        return RecorderSetting(name=name, uri=uri)
-    for known in settings.recorder:
-        if known.name == name:
-            return known
-    raise typer.BadParameter(f"{name} is not in discmill.toml; write NAME=URI", param_hint="--recorder")

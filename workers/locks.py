@@ -5,6 +5,7 @@ inherited. `drive` is opened afresh for each burn or access; the burner and its 
 belongs to the open file, not to a process: it is free when the last process that has the file open is gone.
 """
 
+import contextlib
 import fcntl
 import os
 import time
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # the burner imports this module and has no use for the ports
 
 #: Seconds between two looks at a lock that is taken.
 _LOOK = 0.02
+#: Everybody may make files there, and nobody remove those of others.
+_SHARED = 0o1777
 
 
 class FileLock:
@@ -79,9 +82,22 @@ class FileLock:
 
 
 def record_holder(handle: int) -> None:
-    """Write this process's id into a locked file."""
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    """Write this process's id into a locked file; another user's keeps what it says."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+
+
+def share_folder(folder: Path) -> Path:
+    """Make a folder that all users of this host may keep locks in, as /run/lock is one; return it.
+
+    Whoever is first makes it: without this, locks that root once took would keep everybody else away for good.
+    """
+    if not folder.is_dir():
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            folder.chmod(_SHARED)
+    return folder
 
 
 def drive_lock(recorder: "DiscRecorder") -> FileLock:
@@ -104,8 +120,14 @@ def is_free(path: Path) -> bool:
 
 
 def _open(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Open a lock's file, made if missing; another user's for reading alone, which is enough to lock it."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
 
 
 def _flock(handle: int, mode: int) -> bool:

@@ -15,7 +15,7 @@ from models.recorder import Recorder, RecorderRequest
 from models.vocabulary import Condition, Intent, JobState, Outcome, Stage
 from tests import builders
 from tests.command_line import CommandLine
-from workers.cli import read_recorder
+from workers.cli_recorder import read_recorder
 
 # Orders
 

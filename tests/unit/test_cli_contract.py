@@ -58,6 +58,7 @@ COMMANDS = {
     "db check": set(),
     "config": {"--json"},
     "health": {"--json"},
+    "doctor": {"--recorder", "--json"},
     "master": {"--output", "--medium", "--volume-id"},
     "verify": {"--job", "--json"},
 }

@@ -22,6 +22,7 @@ from jobs.errors import (
     OrderError,
     RecorderBusy,
     RecorderMissing,
+    RecorderNotAccessible,
     RecorderUnsuitable,
 )
 from jobs.mastering.cd_text import read_packs
@@ -33,7 +34,7 @@ from jobs.settings import program_environment
 from models.vocabulary import DiscFormat
 from workers.durable import write_durably
 from workers.loaders.tray import Tray
-from workers.locks import FileLock, drive_lock
+from workers.locks import FileLock, drive_lock, share_folder
 from workers.recorders.burn_process import BurnProcess, Preparation, speed_1x
 from workers.recorders.burn_watch import Patience
 from workers.recorders.libburn_blanking import Blanking
@@ -65,7 +66,25 @@ def open_device(uri: str, stall_after: float) -> Device:
     if scheme != SCHEME or not wanted:
         raise OrderError(f"recorder {uri!r}: say {SCHEME}:/dev/sr0, or {SCHEME}: and a drive's id or serial number")
     recorder = LibburnRecorder(uri, Whereabouts.find(wanted), Patience(stall_after, _GRACE))
+    _share_locks(recorder.locks)
     return Device(recorder, Tray(recorder))
+
+
+def _share_locks(locks: Path) -> None:
+    try:
+        share_folder(share_folder(locks.parent) / locks.name)
+    except OSError as error:
+        message = (
+            f"{locks} can't hold the drive's locks: {error.strerror}; remove {locks.parent} if it is another user's"
+        )
+        raise RecorderNotAccessible(message) from error
+
+
+def locks_of(device_id: str) -> Path:
+    """Return the folder of a drive's locks."""
+    shared = Path("/run/lock")
+    folder = (shared if shared.is_dir() else Path(tempfile.gettempdir())) / "discmill"
+    return folder / re.sub(r"[^A-Za-z0-9._-]", "_", device_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +151,7 @@ class LibburnRecorder:
     @property
     def locks(self) -> Path:
         """The folder of the device's lock files, the same for all users of this host."""
-        name = re.sub(r"[^A-Za-z0-9._-]", "_", self._place.identity.device_id)
-        shared = Path("/run/lock")
-        return (shared if shared.is_dir() else Path(tempfile.gettempdir())) / "discmill" / name
+        return locks_of(self._place.identity.device_id)
 
     def identify(self) -> RecorderIdentity:
         """Say which device this is. No command is sent: a burn may be under way that an earlier worker left.
