@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from jobs.cli import admin, change, console, content, follow, look, submit
-from workers import cli_attached, cli_doctor, cli_emulate, cli_recorder
+from workers import cli_acceptance, cli_attached, cli_doctor, cli_emulate, cli_recorder
 
 app = typer.Typer(
     cls=console.Shell,
@@ -32,6 +32,7 @@ for commands in (
     content.app,
     run,
     cli_emulate.app,
+    cli_acceptance.app,
     admin.app,
     cli_doctor.app,
 ):

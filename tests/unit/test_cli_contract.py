@@ -59,6 +59,7 @@ COMMANDS = {
     "config": {"--json"},
     "health": {"--json"},
     "doctor": {"--recorder", "--json"},
+    "acceptance": {"--recorder", "--report", "--steps", "--size", "--json"},
     "master": {"--output", "--medium", "--volume-id"},
     "verify": {"--job", "--json"},
 }

@@ -57,7 +57,7 @@ def program_findings(program: Program, *, is_needed: bool, places: str = PLACES)
     if path is None:
         yield _missing(name, program, is_needed=is_needed)
         return
-    version = _version(path, program)
+    version = version_of(program, places)
     numbers = tuple(int(part) for part in version.split(".") if part)
     seen = f"{path}, version {version or 'unknown'}"
     if not version:
@@ -80,7 +80,11 @@ def _missing(name: str, program: Program, *, is_needed: bool) -> Finding:
     return well(name, f"not installed, and nothing here needs it ({program.purpose})")
 
 
-def _version(path: str, program: Program) -> str:
+def version_of(program: Program, places: str = PLACES) -> str:
+    """Ask a program for its version; empty if it is not there, or does not say."""
+    path = shutil.which(program.name, path=places)
+    if path is None:
+        return ""
     try:
         said = subprocess.run(
             [path, *program.asked],

@@ -44,12 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="/dev/sr0", help="the device file that programs will see")
     parser.add_argument("--serial", default="MM000001")
     parser.add_argument("--rate", type=float, help="bytes a second that it writes")
-    commands = parser.add_subparsers(dest="do", metavar="insert|remove|fault|unplug|replug|state")
+    commands = parser.add_subparsers(dest="do", metavar="insert|close|remove|fault|unplug|replug|state")
     insert = commands.add_parser("insert")
     insert.add_argument("kind")
     insert.add_argument("--capacity", type=int, help="blocks of 2048 bytes")
     commands.add_parser("fault").add_argument("specs", nargs="*")
-    for name in ("remove", "unplug", "replug", "state"):
+    for name in ("close", "remove", "unplug", "replug", "state"):
         commands.add_parser(name)
     return parser
 

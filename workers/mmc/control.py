@@ -3,6 +3,7 @@
 | request | |
 |---|---|
 | `{"do": "insert", "kind": "cd-r", "capacity": 5000}` | put a blank in; without a capacity, one as large as usual |
+| `{"do": "close"}` | close the tray on what lies in it |
 | `{"do": "remove"}` `{"do": "unplug"}` `{"do": "replug"}` | |
 | `{"do": "fault", "specs": ["write-error@700"]}` | let these faults wait, and no others |
 | `{"do": "state"}` | only tell |
@@ -33,6 +34,7 @@ class ControlServer:
     def __init__(self, drive: Drive, shelf: Shelf, path: Path) -> None:
         self._hands: dict[str, Callable[[Request], object]] = {
             "insert": lambda asked: drive.mechanism.insert(shelf.blank(*_blank(asked))),
+            "close": lambda _: drive.mechanism.push_in(),
             "remove": lambda _: drive.mechanism.remove(),
             "unplug": lambda _: drive.mechanism.unplug(),
             "replug": lambda _: drive.mechanism.replug(),

@@ -76,6 +76,11 @@ class Mechanism:
             self.lose_medium()
             return medium
 
+    def push_in(self) -> None:
+        """Close the tray on what lies in it."""
+        with self.held():
+            self.move_tray(out=False)
+
     def script(self, *faults: Fault) -> None:
         """Let faults wait for their blocks, instead of those that waited before."""
         with self.held():
