@@ -81,10 +81,7 @@ def test_an_older_report_is_not_written_over(tmp_path: Path) -> None:
 
 def test_a_report_tells_no_secrets_and_keeps_its_table_whole(tmp_path: Path) -> None:
     step = StepReport("data-cd", "a CD", "cd-r", Result.FAILED, "a|b /home/ann/x", log="redis://:geheim@db /home/ann")
-    facts = {
-        "recorder": {"vendor": "V", "product": "P", "firmware": "1", "serial": "", "device_id": ""},
-        "programs": {},
-    }
+    who = {"vendor": "V", "product": "P", "firmware": "1", "serial": "", "device_id": ""}
     report = Report("1", "now", emulated=False, recorder=who, programs={}, steps=[step], secrets=("/home/ann",))
     report.recorder |= {"writes": [], "reads_text": False}
 
