@@ -18,12 +18,13 @@ from jobs import audio_disc, control, data_disc, ledger, submission
 from jobs.dispatch import CeleryBell, make_app
 from jobs.errors import Fenced, NotPermitted, RecorderBusy, RecorderStalled
 from jobs.ledger import Owner, Verdict
-from jobs.mastering.medium import MediumInfo, MediumStatus
+from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
 from jobs.ordering import Options
 from jobs.scheduling import Assignment, assign_to
 from jobs.schema import upgrade
 from jobs.settings import Settings, load_settings
 from jobs.submission import Mill, submit
+from models.attempt import Attempt
 from models.database import Database
 from models.job import Job
 from models.recorder import Recorder, RecorderRequest
@@ -45,6 +46,7 @@ from workers.attempt import run_attempt
 from workers.binding import Binding
 from workers.dispatcher import Dispatcher
 from workers.embedded import EmbeddedRedis
+from workers.evidence import PLAN, SAMPLES
 from workers.locks import FileLock
 from workers.proof import evidence_folder, note_medium
 from workers.recorders.emulated_drive import EmulatedDrive
@@ -700,3 +702,26 @@ def test_an_audio_disc_in_the_tray_is_verified_by_its_samples_and_its_programme(
     answer = verified(worker, assignment.attempt, monkeypatch)
 
     assert answer["ok"] is True, answer
+
+
+def test_what_a_killed_burner_leaves_of_an_audio_burn_goes_with_its_verdict(worker: Worker) -> None:
+    attempt = worker.promise()
+    left = worker.settings.evidence / attempt / SAMPLES
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(1000))
+
+    burn(worker, attempt)
+
+    with worker.database.read() as db:
+        assert db.get_one(Attempt, attempt).outcome is Outcome.GOOD
+    assert not left.exists()
+    assert (left.parent / PLAN).exists()
+
+
+def test_a_drive_s_row_says_what_it_is_and_what_it_writes(worker: Worker) -> None:
+    caretaker.start_up(worker.station)
+
+    with worker.database.read() as db:
+        row = db.get_one(Recorder, "r1")
+    assert (row.product, row.firmware) == ("EMULATED DRIVE", "1")
+    assert row.writes == list(MediumKind)

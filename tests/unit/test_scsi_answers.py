@@ -92,6 +92,17 @@ def test_a_drive_that_writes_bd_r_writes_both_layers() -> None:
     assert said.kinds == {MediumKind.BD_R, MediumKind.BD_R_DL}
 
 
+@pytest.mark.parametrize(
+    ("feature", "reads"), [("001E 0B 04 03000000", True), ("001E 0B 04 02000000", False), ("", False)]
+)
+def test_a_drive_says_whether_it_reads_cd_text(feature: str, reads: bool) -> None:  # noqa: FBT001  (the expectation)
+    body = bytes.fromhex(feature)
+
+    said = answers.parse_configuration((len(body) + 4).to_bytes(4, "big") + bytes(4) + body)
+
+    assert said.reads_text is reads
+
+
 def test_disc_information_of_an_appendable_cd() -> None:
     data = bytes.fromhex("0020 01 01 02 02 02 A0 00 00 00 00 12345678 00 04 31 20 00 4F 3B 48").ljust(34, b"\0")
 
