@@ -19,20 +19,21 @@ RUN python -m venv /opt/discmill \
 
 FROM python:3.12-slim-bookworm
 
-# xorriso and cdrskin burn, mtx moves discs.
+# xorriso and cdrskin burn, mtx moves discs: what `discmill doctor` asks for.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends cdrskin mtx xorriso \
     && rm -rf /var/lib/apt/lists/*
 
 # The drives' nodes belong to the group cdrom; root is not needed and, by cdrskin, not liked.
 RUN useradd --uid 10001 --groups cdrom --home-dir /var/lib/discmill --create-home --shell /usr/sbin/nologin discmill \
-    && chmod 700 /var/lib/discmill
+    && chmod 700 /var/lib/discmill \
+    && install --directory --owner=discmill --mode=1777 /run/lock/discmill
 
 COPY --from=build /opt/discmill /opt/discmill
 ENV PATH=/opt/discmill/bin:$PATH PYTHONUNBUFFERED=1 DISCMILL_HOME=/var/lib/discmill
 
 USER discmill
 WORKDIR /var/lib/discmill
-VOLUME /var/lib/discmill
+VOLUME /var/lib/discmill /run/lock/discmill
 ENTRYPOINT ["discmill"]
 CMD ["--help"]

@@ -13,12 +13,15 @@ import typer
 import yaml
 
 from jobs.settings import Settings
+from workers.doctor.programs import BURN_PROGRAMS, CHANGER
+from workers.recorders.libburn import locks_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"].startswith("discmill:")}
-DRIVES = {name: service for name, service in SERVICES.items() if "devices" in service}
+MORE: dict[str, Any] = yaml.safe_load((ROOT / "examples/docker-compose.override.yml").read_text(encoding="utf-8"))
+DRIVES = {name: service for name, service in SERVICES.items() if service.get("command", [])[:1] == ["supervise"]}
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 
@@ -48,10 +51,43 @@ def parse(words: Sequence[str]) -> None:
     command.make_context(command.name, rest)
 
 
-def test_it_is_what_the_specification_asks_for() -> None:
+@pytest.mark.parametrize("document", [COMPOSE, MORE], ids=["docker-compose.yml", "docker-compose.override.yml"])
+def test_it_is_what_the_specification_asks_for(document: dict[str, Any]) -> None:
     schema = json.loads((ROOT / "tests/data/compose-spec.json").read_text(encoding="utf-8"))
 
-    jsonschema.Draft202012Validator(schema).validate(COMPOSE)
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def test_a_further_drive_is_like_those_that_are_there() -> None:
+    text = json.dumps(SERVICES["worker-right"]).replace("right", "third").replace("/dev/sr1", "/dev/sr2")
+
+    assert MORE["services"] == {"worker-third": json.loads(text)}
+
+
+def test_the_doctor_looks_at_all_drives_as_their_workers_have_them() -> None:
+    doctor = SERVICES["doctor"]
+
+    asked = doctor["command"][2::2]
+    assert asked == [service["command"][-1] for service in DRIVES.values()]
+    assert doctor["devices"] == [device for service in DRIVES.values() for device in service["devices"]]
+    same = ("group_add", "volumes", "environment", "cap_drop", "read_only")
+    assert all(doctor[key] == service[key] for key in same for service in DRIVES.values())
+    assert doctor["profiles"]  # it does not start with the rig
+
+
+def test_the_drives_locks_can_be_written_by_whoever_runs_the_containers() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    place = locks_of("ID").parent
+
+    assert f"install --directory --owner=discmill --mode=1777 {place}" in dockerfile
+    assert all(f"locks:{place}" in service["volumes"] for service in DRIVES.values())
+
+
+def test_the_image_has_the_programs_that_burn_and_move() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (installed,) = re.findall(r"apt-get install [^\n]*--no-install-recommends ([^\\]*)", dockerfile)
+
+    assert {program.package for program in (*BURN_PROGRAMS, CHANGER)} <= set(installed.split())
 
 
 def test_it_has_all_the_services() -> None:
@@ -106,6 +142,7 @@ def test_one_drive_can_t_have_two_workers() -> None:
     assert all(len(set(device.split(":"))) == 1 for device in devices)  # its lock is named after its path
     assert [recorder.partition("=scsi:")[2] for recorder in recorders] == [device.split(":")[0] for device in devices]
     assert all("home:/var/lib/discmill" in service["volumes"] for service in OURS.values())
+    assert all("locks:/run/lock/discmill" in service["volumes"] for service in OURS.values())
 
 
 def test_each_of_our_containers_asks_for_its_own_health() -> None:

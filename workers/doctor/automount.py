@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workers.doctor.findings import Finding, failing, well, worrying
-from workers.doctor.mounts import mounts
+from workers.doctor.mounts import is_container, mounts
 
 #: Programs that mount or open every disc that comes in, by the first 15 letters of their names, which is what the
 #: kernel keeps (proc_pid_comm(5)).
@@ -30,7 +30,8 @@ def automount_findings(nodes: Sequence[Path], root: Path = Path("/")) -> Iterato
     found = sorted({_AUTOMOUNTERS[name] for name in _running(root) if name in _AUTOMOUNTERS})
     open_to_all = [node for node in nodes if not _is_ignored(root, node)]
     if not found:
-        yield well("automounters", "none runs")
+        unseen = ", as far as a container sees; look on its host, too" if is_container(root) else ""
+        yield well("automounters", f"none runs{unseen}")
     elif not open_to_all:
         kept = "udev keeps it off the drives" if nodes else "no real recorder is configured"
         yield well("automounters", f"{', '.join(found)}: {kept}")

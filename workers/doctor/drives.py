@@ -12,6 +12,7 @@ from jobs.errors import DiscError, NotFound, RecorderBusy
 from jobs.mastering.recorder import DiscRecorder
 from jobs.settings import RecorderSetting
 from workers.doctor.findings import Finding, failing, well, worrying
+from workers.doctor.mounts import is_container
 from workers.locks import FileLock, is_free
 from workers.recorders import open_device
 from workers.recorders.libburn import SCHEME
@@ -19,7 +20,6 @@ from workers.recorders.scsi_devices import changers, find_drive
 
 #: Reading and writing by the group.
 _GROUP_USES = stat.S_IRGRP | stat.S_IWGRP
-_CONTAINER = Path("/.dockerenv")
 _HAND_IN = "in a container: hand it in (devices:, and group_add: with the group's number)"
 
 
@@ -87,7 +87,7 @@ def _asked(name: str, recorder: DiscRecorder) -> Finding:
 def permission_fault(name: str, node: Path) -> Finding | None:
     """Say why this user can't use a device file; None if that is possible."""
     if not node.exists():
-        where = f"; {_HAND_IN}" if _CONTAINER.exists() else ""
+        where = f"; {_HAND_IN}" if is_container() else ""
         return failing(name, f"there is no {node}", f"see to its cable and power{where}")
     if os.access(node, os.R_OK | os.W_OK):
         return None
@@ -118,7 +118,7 @@ def _not_permitted(name: str, node: Path, who: _Who) -> Finding:
     group = _group(status.st_gid)
     seen = f"{node} is {_user(status.st_uid)}:{group} {stat.S_IMODE(status.st_mode):04o}; {who.name} may not use it"
     open_to_group = status.st_mode & _GROUP_USES == _GROUP_USES
-    inside = f'; for a container: group_add: ["{status.st_gid}"]' if _CONTAINER.exists() else ""
+    inside = f'; for a container: group_add: ["{status.st_gid}"]' if is_container() else ""
     if not open_to_group:
         kept = 'to keep it so, a udev rule with MODE="0660", GROUP="cdrom"'
         return failing(name, seen, f"chmod 0660 {node}; {kept}{inside}")

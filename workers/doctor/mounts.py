@@ -25,6 +25,11 @@ def mounts(root: Path = Path("/")) -> list[Mount]:
     return [mount for line in lines if (mount := _mount(line))]
 
 
+def is_container(root: Path = Path("/")) -> bool:
+    """Say whether this is the inside of a container, as far as Docker and Podman tell."""
+    return (root / ".dockerenv").exists() or (root / "run/.containerenv").exists()
+
+
 def mount_of(path: Path, mounted: list[Mount]) -> Mount | None:
     """Return the mount that a path lies on."""
     above = [mount for mount in mounted if path.is_relative_to(mount.place)]
