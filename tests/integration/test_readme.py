@@ -68,6 +68,16 @@ def test_a_disc_in_five_commands(environment: dict[str, str]) -> None:
 
 
 @pytest.mark.usefixtures("rig")
+def test_a_host_is_looked_at_before_its_first_disc(environment: dict[str, str]) -> None:
+    lines = block_with("sh", "discmill doctor").splitlines()
+
+    said = [type_in(line.split("  #")[0], environment) for line in lines]
+
+    assert len(said) == 2
+    assert "database durability" in said[0]
+
+
+@pytest.mark.usefixtures("rig")
 def test_the_audio_discs_are_made(environment: dict[str, str]) -> None:
     folder = Path(environment["DISCMILL_HOME"]) / "music"
     block = block_with("sh", "submit audio")
