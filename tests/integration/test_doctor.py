@@ -118,6 +118,17 @@ def test_a_server_that_is_not_there_is_a_failure_without_its_password(tmp_path: 
     assert "geheim" not in printed
 
 
+def test_a_clock_that_is_not_the_database_s_is_worrying(tmp_path: Path, postgres_database_url: str) -> None:
+    schema.upgrade(postgres_database_url)
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    ahead = {"LD_PRELOAD": str(library), "FAKETIME": "+3600", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    _, found, _ = doctor(tmp_path, DISCMILL_DATABASE_URL=postgres_database_url, **ahead)
+
+    assert found["clock skew"]["grade"] == "warning"
+    assert found["clock skew"]["seen"].startswith("the database's clock is 3600 seconds behind")
+
+
 def test_a_broker_that_throws_messages_away_is_worrying(tmp_path: Path, redis_server: EmbeddedRedis) -> None:
     settings = load_settings(home=tmp_path, broker_url=redis_server.url)
     with redis.Redis(unix_socket_path=str(redis_server.socket)) as client:

@@ -354,3 +354,18 @@ def test_a_recorder_of_the_settings_is_named_alone() -> None:
 
     assert read_recorder(settings, "left") == known
     assert read_recorder(settings, "right=emulated:a?b=c") == RecorderSetting(name="right", uri="emulated:a?b=c")
+
+
+def test_the_drives_of_this_host_are_listed(shell: CommandLine) -> None:
+    result = shell.run("recorders", "attached", "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert isinstance(json.loads(result.stdout), list)
+
+
+def test_the_drives_of_this_host_are_listed_though_there_is_no_rig(shell: CommandLine) -> None:
+    result = shell.run("recorders", "attached", HOME=str(shell.home / "elsewhere"))
+
+    assert result.exit_code == 0, result.stderr
+    assert "there is no database" in result.stderr
+    assert not (shell.home / "elsewhere").exists()

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.settings import RecorderSetting, load_settings
 from workers.doctor import drives
@@ -212,6 +215,14 @@ def test_a_database_file_on_another_host_is_a_failure(tmp_path: Path) -> None:
 
     assert (far.grade, near.grade) == (Grade.FAILURE, Grade.OK)
     assert "nas:/home" in far.seen
+
+
+@given(lines=st.text(max_size=200))
+def test_mounts_are_read_from_whatever_there_is(lines: str) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        put(Path(root), "proc/self/mountinfo", lines)
+
+        assert all(mount.type for mount in mounts(Path(root)) if mount.source)
 
 
 def test_a_home_that_may_not_be_written_is_a_failure(short_path: Path) -> None:

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jobs.errors import RecorderBusy
-from workers.locks import FileLock, is_free
+from workers.doctor.examination import fetch
+from workers.locks import FileLock, is_free, share_folder
+
+NOBODY = 65534
 
 
 def test_a_lock_is_taken_once(tmp_path: Path) -> None:
@@ -49,6 +53,7 @@ def test_a_wait_ends_when_the_lock_is_free(tmp_path: Path) -> None:
 
 _WAIT = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from workers.locks import FileLock
 
@@ -92,3 +97,34 @@ def test_a_deleted_lock_file_lets_nobody_in_twice(tmp_path: Path) -> None:
 def test_the_descriptor_of_no_lock_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not locked"):
         _ = FileLock(tmp_path / "drive").fd
+
+
+def test_a_lock_of_another_user_keeps_out_and_is_taken_as_ones_own(short_path: Path) -> None:
+    """Root looked at a drive once; a worker that is not root comes to it later."""
+    short_path.chmod(0o755)
+    folder = share_folder(short_path / "locks")
+    path = folder / "drive"
+    path.touch()
+    path.chmod(0o444)
+
+    def take() -> Iterator[dict[str, object]]:
+        if os.geteuid() == 0:
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+        try:
+            with FileLock(path), FileLock(folder / "own"):
+                yield {"taken": True}
+        except RecorderBusy:
+            yield {"taken": False}
+
+    free = fetch(take, 30)
+    with FileLock(path):
+        held = fetch(take, 30)
+
+    assert (free, held) == ([{"taken": True}], [{"taken": False}])
+
+
+def test_a_folder_of_locks_is_open_to_all_and_nobody_removes_what_is_another_s(short_path: Path) -> None:
+    folder = share_folder(short_path / "locks")
+
+    assert folder.stat().st_mode & 0o7777 == 0o1777
+    assert share_folder(folder) == folder
