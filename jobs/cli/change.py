@@ -43,17 +43,21 @@ def medium_words(medium: object) -> str:
     return f"{medium['kind']} {medium['status']}" if isinstance(medium, dict) else ""
 
 
+#: Columns of a terminal below which a rig's drives are not told beside their states.
+_ROOM_FOR_DRIVES = 110
 _RECORDER_COLUMNS = (
     Column("name", lambda recorder: recorder["name"]),
     Column("state", lambda recorder: recorder["state"]),
-    Column("drive", drive_name, wide=True),
-    Column("writes", lambda recorder: families(recorder["writes"])),
     Column("medium", lambda recorder: medium_words(recorder["medium"])),
     Column("progress", lambda recorder: console.percent(recorder["progress"]), right=True),
     Column("good", lambda recorder: recorder["good"], right=True),
     Column("spoiled", lambda recorder: recorder["spoiled"], right=True),
     Column("host", lambda recorder: recorder["host"]),
     Column("message", lambda recorder: recorder["message"], wide=True),
+)
+_DRIVE_COLUMNS = (
+    Column("drive", drive_name, wide=True),
+    Column("writes", lambda recorder: families(recorder["writes"])),
 )
 
 
@@ -134,7 +138,9 @@ def list_recorders(*, as_json: AsJson = False) -> None:
     with doors.reading() as db:
         documents = recorder_documents(db)
     nothing = "there are no recorders; start a rig with `discmill up`"
-    console.print_documents(documents, _RECORDER_COLUMNS, nothing, as_json=as_json)
+    *states, message = _RECORDER_COLUMNS
+    drives = _DRIVE_COLUMNS if console.stdout().width >= _ROOM_FOR_DRIVES else ()
+    console.print_documents(documents, (*states, *drives, message), nothing, as_json=as_json)
 
 
 @recorders.command()

@@ -356,6 +356,18 @@ def test_a_recorder_of_the_settings_is_named_alone() -> None:
     assert read_recorder(settings, "right=emulated:a?b=c") == RecorderSetting(name="right", uri="emulated:a?b=c")
 
 
+def test_a_recorder_is_shown_with_its_drive_and_what_that_writes(shell: CommandLine) -> None:
+    builders.order(shell.database)
+    with shell.database.write() as db:
+        row = db.get_one(Recorder, "left")
+        row.vendor, row.product, row.firmware, row.writes = "ACME", "BD WRITER", "1.05", ["cd-r", "dvd+r", "dvd-r"]
+
+    said = shell.run("recorders").stdout
+
+    assert "ACME BD WRITER 1.05" in said
+    assert "cd dvd" in said
+
+
 def test_the_drives_of_this_host_are_listed(shell: CommandLine) -> None:
     result = shell.run("recorders", "attached", "--json")
 
