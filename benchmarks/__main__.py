@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import assignment, growth, latency, manifests, memory, overhead, submits
+from benchmarks import assignment, growth, idle, latency, manifests, memory, overhead, submits
 from benchmarks.measuring import Scale
 from benchmarks.table import Row, render
 
 _BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "latency": latency.run,
+    "idle": idle.run,
     "submits": submits.run,
     "assignment": assignment.run,
     "overhead": overhead.run,

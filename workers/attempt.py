@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from jobs import ledger
@@ -24,9 +25,10 @@ from jobs.mastering.medium import MediumInfo
 from jobs.overview import attempt_document
 from jobs.scheduling import suits
 from jobs.tally import BURN_SECONDS, VERIFY_SECONDS
-from models.job import Job
-from models.vocabulary import Nonblank, Outcome, Stage
-from workers.proof import BurntMedium, evidence_folder, note_medium, verify
+from models.attempt import Attempt
+from models.job import Copy, Job
+from models.vocabulary import CopyState, DiscFormat, Nonblank, Outcome, Stage
+from workers.proof import Burnt, BurntMedium, evidence_folder, note_medium, verify
 from workers.recovery import judge
 from workers.reporting import Reporter, Work
 from workers.session import Session, session_for
@@ -87,6 +89,8 @@ def _make_disc(station: Station, task: Task, reporter: Reporter, watch: Stopwatc
     burnt = _burn(station, task, reporter, watch)
     if task.job.simulate:
         return Verdict(Outcome.SIMULATED)
+    if _more_are_wanted(station, task.job):
+        station.device.recorder.expect(burnt.master.image_path)
     with station.database.write() as db:
         ledger.enter(db, task.work.attempt, station.owner, Stage.VERIFYING)
     if not task.job.verify:
@@ -95,7 +99,14 @@ def _make_disc(station: Station, task: Task, reporter: Reporter, watch: Stopwatc
         return verify(station, task.job, burnt, reporter)
 
 
-def _burn(station: Station, task: Task, reporter: Reporter, watch: Stopwatch) -> StoredMaster:
+def _more_are_wanted(station: Station, job: Job) -> bool:
+    with station.database.read() as db:
+        return (
+            db.scalar(select(Copy.id).where(Copy.job_id == job.id, Copy.state == CopyState.QUEUED).limit(1)) is not None
+        )
+
+
+def _burn(station: Station, task: Task, reporter: Reporter, watch: Stopwatch) -> Burnt:
     """Burn what belongs on the medium in the tray; return the master of it."""
     with DiscMaster([station.device.recorder]).open() as master:
         content = master.set_format(task.job.format)
@@ -112,18 +123,33 @@ def _burn(station: Station, task: Task, reporter: Reporter, watch: Stopwatch) ->
         evidence = evidence_folder(station, task.work.attempt)
         permit = _Permit(station, task, medium, session, evidence)
         with watch.lap("simulation" if task.job.simulate else BURN_SECONDS):
-            master.record(_options(task, session, evidence), permit)
-    return session.master
+            options = _options(station, task, session, evidence)
+            master.record(options, permit)
+    return Burnt(session.master, options.digest)
 
 
-def _options(task: Task, session: Session, evidence: Path) -> RecordOptions:
+def _options(station: Station, task: Task, session: Session, evidence: Path) -> RecordOptions:
     return RecordOptions(
         evidence=evidence,
         label=disc_label(task.work),
         simulate=task.job.simulate,
         speed=task.job.speed,
         leave_open=session.leave_open,
+        digest=_is_digest_due(station, task.job, session),
     )
+
+
+def _is_digest_due(station: Station, job: Job, session: Session) -> bool:
+    """Say whether what is burnt has to be hashed on its way.
+
+    It need not be where a disc of the very same bytes was found good before, and this one will be read back as well. Of
+    audio a drive's offset hides some samples from reading.
+    """
+    if not job.verify or job.simulate or session.key is not None or job.format is DiscFormat.REDBOOK:
+        return True
+    good = Attempt.outcome.in_([Outcome.GOOD, Outcome.SURPLUS]) & Attempt.verified.is_(True)
+    with station.database.read() as db:
+        return db.scalar(select(Attempt.id).where(Attempt.job_id == job.id, good).limit(1)) is None
 
 
 def _bound(master: DiscMaster) -> RecorderHandle:

@@ -71,6 +71,7 @@ class Binding:
         caretaker.join()
         self._gone.set()
         heartbeat.join()
+        self.station.device.recorder.expect(None)
         self._guarded(self._goodbye)
         self.station.voice.close()
         self.station.database.close()
@@ -88,7 +89,7 @@ class Binding:
             try:
                 return run_attempt(self.station, attempt_id)
             finally:
-                self._tend(caretaker.look)
+                self._tend(caretaker.go_on)
 
     def _care(self) -> None:
         """Start up, then make one round after the other; between discs only, since the drive is one."""

@@ -1,58 +1,116 @@
-"""The process that writes a disc: `python -m workers.burner PLAN`.
+"""The process that writes a disc: `python -m workers.burner SOCKET SINK [IMAGE]`.
 
-It has a session of its own and outlives its worker. SIGTERM calls the burn off until the last block is fed;
-SIGINT and SIGHUP are ignored. What it did is in the evidence beside the plan; its exit code says the same in short:
+It loads what a type of sink needs, and an extent map that it will probably burn, and waits for its go: a message over
+the inherited socket with the path of a plan, the drive's lock, and a file for what it prints. If the socket is closed
+before, its worker is gone or needs no burner, and it ends; until then any signal may end it.
+
+It has a session of its own, and from its go on it outlives its worker. SIGTERM calls the burn off until the last block
+is fed; SIGINT and SIGHUP are ignored. What it did is in the evidence beside the plan; its exit code says the same in
+short:
 
 | code | |
 |---|---|
 | 0 | all blocks were fed with the right digest and the session is closed; or all of that but the laser |
 | 1 | it failed; the evidence says how |
-| 2 | not begun: no plan, not a plan, or a plan that was begun before |
+| 2 | not begun: no go, no plan, not a plan, or a plan that was begun before |
 | 3 | called off |
 """
 
 import contextlib
+import os
+import socket
 import sys
 import traceback
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.errors import BurnCancelled, DiscError, InvalidImage, SourceChanged, WriteFailed
 from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, ImageReader
 from jobs.mastering.throughput import SpeedMeter
-from workers.digest import FedDigest
+from workers.digest import Digest, FedDigest, NoDigest
 from workers.evidence import EvidenceWriter, Plan, ProgressWriter, read_plan
 from workers.locks import record_holder
-from workers.sink import Cancel, Sink, open_sink
+from workers.sink import Cancel, Sink, load_sink, open_sink
 from workers.sources import check_sources, find_changed
 
 WRITTEN, FAILED, NOT_BEGUN, CANCELLED = 0, 1, 2, 3
-#: Bytes read at a time, at most.
-_STRIDE = 1 << 20
+#: Bytes read at a time, at most: while others are hashed in another thread, and where a processor's cache keeps them.
+_STRIDE, _SHORT_STRIDE = 1 << 20, 1 << 18
+#: Bytes of the longest go: a path (PATH_MAX of linux/limits.h).
+_GO = 4096
 
 
 def main(arguments: list[str]) -> int:
-    """Burn a plan; return the exit code."""
+    """Wait for the go and burn; return the exit code."""
     cancel = Cancel()
-    cancel.listen()
     try:
-        path = Path(arguments[0])
-        plan = read_plan(path)
+        line = socket.socket(fileno=int(arguments[0]))
+        load_sink(arguments[1])
+        expected = Expected.load(arguments[2:])
+        go = _wait_for_go(line)
+        if go is None:
+            return NOT_BEGUN
+        cancel.listen()
+        plan = replace(read_plan(go.plan), lock=go.lock)
         record_holder(plan.lock)
-        evidence = EvidenceWriter(path.parent)
-    except (IndexError, OSError, ValueError):
+        evidence = EvidenceWriter(go.plan.parent)
+    except (DiscError, IndexError, OSError, ValueError):
         traceback.print_exc()
         return NOT_BEGUN
     evidence.started()
-    code = Burn(plan, evidence, ProgressWriter(path.parent), cancel).run()
+    code = Burn(plan, evidence, ProgressWriter(go.plan.parent), cancel, expected).run()
     evidence.ended(code)
     return code
+
+
+@dataclass(frozen=True, slots=True)
+class _Go:
+    """What a worker hands over: a plan, and the descriptor of the drive's lock."""
+
+    plan: Path
+    lock: int
+
+
+def _wait_for_go(line: socket.socket) -> _Go | None:
+    """Wait until the worker says go, whose words then go to the file that it gave; None if it went away."""
+    with line:
+        message, handles, _, _ = socket.recv_fds(line, _GO, 2, socket.MSG_CMSG_CLOEXEC)
+    if not message:
+        return None
+    lock, words = handles
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(words, stream.fileno())
+    os.close(words)
+    return _Go(Path(os.fsdecode(message)), lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An extent map that was loaded before anybody asked for it."""
+
+    path: Path | None = None
+    image: ExtentMap | None = None
+
+    @classmethod
+    def load(cls, paths: list[str]) -> "Expected":
+        """Load the first, if there is one and it can be loaded; why not is for the burn to find out."""
+        with contextlib.suppress(IndexError, OSError, ValueError, KeyError, TypeError, StopIteration):
+            return cls(Path(paths[0]), ExtentMap.load(Path(paths[0])))
+        return cls()
+
+    def get(self, path: Path) -> ExtentMap:
+        """Return a map: this one, or load that one."""
+        return self.image if self.image is not None and self.path == path else ExtentMap.load(path)
 
 
 class Burn:
     """One burn, from its plan to its evidence."""
 
-    def __init__(self, plan: Plan, evidence: EvidenceWriter, progress: ProgressWriter, cancel: Cancel) -> None:
+    def __init__(
+        self, plan: Plan, evidence: EvidenceWriter, progress: ProgressWriter, cancel: Cancel, expected: Expected
+    ) -> None:
         self._plan = plan
+        self._expected = expected
         self._evidence = evidence
         self._progress = progress
         self._cancel = cancel
@@ -82,7 +140,7 @@ class Burn:
 
     def _burn(self) -> None:
         self._progress.phase("preparing")
-        image = ExtentMap.load(Path(self._plan.image))
+        image = self._expected.get(Path(self._plan.image))
         self._check(image)
         sink = self._sink = open_sink(self._plan, self._cancel, self._progress)
         sink.check()
@@ -109,14 +167,15 @@ class Burn:
         sink.close()
         if not self._plan.simulate:
             self._evidence.closed()
-        if sha256 != self._plan.sha256:
+        if self._plan.digest and sha256 != self._plan.sha256:
             self._progress.phase("tracing")
             raise find_changed(image, self._trace)
 
     def _feed(self, image: ExtentMap, sink: Sink) -> str:
         """Feed the whole image; say in the evidence what was fed, also when it ends early."""
-        stride = _STRIDE - _STRIDE % (CHUNK_BLOCKS * image.block_size)
-        digest = FedDigest(stride)
+        longest = _STRIDE if self._plan.digest else _SHORT_STRIDE
+        stride = longest - longest % (CHUNK_BLOCKS * image.block_size)
+        digest: Digest = FedDigest(stride) if self._plan.digest else NoDigest(stride)
         try:
             with ImageReader(image) as reader:
                 for position in range(0, image.size, stride):
@@ -126,7 +185,7 @@ class Burn:
             self._evidence.fed(sink.written, sha256)
         return sha256
 
-    def _feed_stride(self, reader: ImageReader, sink: Sink, digest: FedDigest, position: int) -> None:
+    def _feed_stride(self, reader: ImageReader, sink: Sink, digest: Digest, position: int) -> None:
         buffer = digest.buffer()
         part = buffer[: min(len(buffer), self._plan.size - position)]
         _read(reader, position, part)

@@ -54,6 +54,19 @@ def round_trip(station: Station) -> None:
         look(station)
 
 
+def go_on(station: Station) -> None:
+    """After a disc, have the next one begin at once: a drive that waits for somebody's next look stands idle.
+
+    A message brings it, as any other; where the broker is away the next round starts it.
+    """
+    look(station)
+    following = None if station.stopping.is_set() else scheduling.assign_to(station.database, station.name)
+    if following is None:
+        station.device.recorder.expect(None)
+    elif station.bell.ring(following):
+        station.rung = following.attempt
+
+
 def _promised(station: Station) -> str | None:
     """Return the attempt that was promised to this recorder and that nobody claimed yet."""
     mine = select(Attempt.id).where(

@@ -32,10 +32,10 @@ _ROOM = 1 << 14
 class Plan:
     """All a burner is told.
 
-    `image` is a saved `ExtentMap`, `size` its bytes, `sha256` the digest of all of them. `lock` is the inherited
-    descriptor of the drive's lock. `speed_1x` is bytes a second at 1x. `sink` says what to write to: its
-    `type`, and what that needs. `start`, `leave_open` and `guard_underrun` are the order's; `programme` is that of
-    an audio disc as canonical text, empty for data.
+    `image` is a saved `ExtentMap`, `size` its bytes, `sha256` the digest of all of them. `lock` is the descriptor of
+    the drive's lock, known in the burner alone. `digest` says whether what is fed is hashed. `speed_1x` is bytes a
+    second at 1x. `sink` says what to write to: its `type`, and what that needs. `start`, `leave_open` and
+    `guard_underrun` are the order's; `programme` is that of an audio disc as canonical text, empty for data.
     """
 
     image: str
@@ -44,13 +44,14 @@ class Plan:
     sha256: str
     label: str
     simulate: bool
-    lock: int
     speed_1x: int
     sink: dict[str, Any]
     start: int = 0
     leave_open: bool = False
     programme: str = ""
     guard_underrun: bool = True
+    digest: bool = True
+    lock: int = -1
 
     @property
     def blocks(self) -> int:
@@ -105,7 +106,7 @@ class EvidenceWriter:
         self._tell("opened", block=block, clock=boot_clock())
 
     def fed(self, size: int, sha256: str) -> None:
-        """Say how many bytes the drive was given, and their digest."""
+        """Say how many bytes the drive was given, and their digest; empty where none was taken."""
         self._tell("fed", bytes=size, sha256=sha256)
 
     def closed(self) -> None:
@@ -162,13 +163,16 @@ class Evidence:
 
     @property
     def sha256_fed(self) -> str:
-        """The digest of those bytes; empty if the burner did not live to tell."""
+        """The digest of those bytes; empty if none was taken, or the burner did not live to tell."""
         return str(self.facts.get("fed", {}).get("sha256", ""))
 
     @property
     def fed_all(self) -> bool:
-        """True if the drive was given exactly what was planned."""
-        return self.plan is not None and (self.bytes_fed, self.sha256_fed) == (self.plan.size, self.plan.sha256)
+        """True if the drive was given exactly what was planned; whether it was the right bytes only a digest tells."""
+        plan = self.plan
+        if plan is None or "fed" not in self.facts:
+            return False
+        return (self.bytes_fed, self.sha256_fed) == (plan.size, plan.sha256 if plan.digest else "")
 
     @property
     def closed(self) -> bool:

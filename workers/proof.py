@@ -17,6 +17,7 @@ from jobs.mastering.recorder import DiscRecorder
 from jobs.mastering.verification import Comparison, compare, describe
 from models.job import Job
 from models.vocabulary import Outcome
+from workers.sources import changed
 from workers.station import Station
 
 
@@ -40,18 +41,27 @@ class BurntMedium:
         return self == BurntMedium.of(medium)
 
 
-def verify(station: Station, job: Job, stored: StoredMaster, listener: ProgressListener) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Burnt:
+    """What was burnt. If it was not hashed on its way, a disc may differ because its sources do."""
+
+    master: StoredMaster
+    hashed: bool = True
+
+
+def verify(station: Station, job: Job, burnt: Burnt, listener: ProgressListener) -> Verdict:
     """Read the disc in the tray back and compare it with its master: all it holds, and of audio all it tells."""
     medium = requested_medium(job.medium)
     family = medium if isinstance(medium, Family) else medium.family
     try:
-        comparison = compare_disc(station.device.recorder, family, stored, listener)
+        comparison = compare_disc(station.device.recorder, family, burnt.master, listener)
     except MediumDiffers as error:
         return Verdict(Outcome.SPOILED, verified=False, error=error)
     if comparison.equal:
         return Verdict(Outcome.GOOD, verified=True, image_sha256=comparison.sha256)
     differs = MediumDiffers(describe(comparison.differences))
-    return Verdict(Outcome.SPOILED, verified=False, error=differs, image_sha256=comparison.sha256)
+    cause = None if burnt.hashed else changed(burnt.master.load_image())
+    return Verdict(Outcome.SPOILED, verified=False, error=cause or differs, image_sha256=comparison.sha256)
 
 
 def compare_disc(

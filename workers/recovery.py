@@ -26,7 +26,7 @@ from models.job import Copy, Job
 from models.vocabulary import Outcome, Stage
 from workers.evidence import Evidence, Plan, read_evidence
 from workers.locks import drive_is_free
-from workers.proof import evidence_folder, noted_medium, verify, verify_digest
+from workers.proof import Burnt, evidence_folder, noted_medium, verify, verify_digest
 from workers.recorders.burn_process import wait_for_burner
 from workers.reporting import Reporter, Work
 from workers.session import NoSessionFollows
@@ -91,11 +91,11 @@ def _look_at_disc(station: Station, attempt: Attempt, job: Job, plan: Plan, repo
     station.persist(enter)
     try:
         stored = burnt_master(station.database, station.masters, job, attempt)
-        verdict = verify(station, job, stored, reporter)
+        verdict = verify(station, job, Burnt(stored, plan.digest), reporter)
     except OrderError as error:
         log.warning("the master of job %s is lost (%s); its digest has to do", job.id, error)
         verdict = verify_digest(station, plan.size, plan.sha256)
-    if verdict.outcome is Outcome.GOOD:
+    if verdict.outcome is Outcome.GOOD or isinstance(verdict.error, OrderError):
         return verdict
     return Verdict(
         verdict.outcome,

@@ -14,7 +14,7 @@ from models.attempt import Attempt
 from models.base import now
 from models.job import Job
 from models.recorder import RecorderRequest
-from workers.proof import verify
+from workers.proof import Burnt, verify
 from workers.station import Station
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def _verify(station: Station, request: RecorderRequest) -> dict[str, object]:
     with station.database.read() as db:
         job = db.get_one(Job, request.job_id)
     for stored in _what_it_may_hold(station, job):
-        verdict = verify(station, job, stored, _Silence())
+        verdict = verify(station, job, Burnt(stored), _Silence())
         if verdict.verified:
             break
     message = verdict.error.message if verdict.error else "every block is the master's"

@@ -83,14 +83,27 @@ class Sink(Protocol):
         """Let go of a session that will not be closed."""
 
 
+#: Makes a sink of a plan.
+OpenSink = Callable[[Plan, Cancel, ProgressWriter], Sink]
+
+
 def open_sink(plan: Plan, cancel: Cancel, progress: ProgressWriter) -> Sink:
     """Make the sink that a plan names; nothing is written yet.
 
     Raises:
         RecorderError: there is no such type.
     """
-    module = SINKS.get(str(plan.sink.get("type")))
+    return load_sink(str(plan.sink.get("type")))(plan, cancel, progress)
+
+
+def load_sink(name: str) -> OpenSink:
+    """Load the module of a type of sink, which takes a moment; return what makes one.
+
+    Raises:
+        RecorderError: there is no such type.
+    """
+    module = SINKS.get(name)
     if module is None:
-        raise RecorderError(f"no sink of type {plan.sink.get('type')!r}; there are {', '.join(SINKS)}")
-    make: Callable[[Plan, Cancel, ProgressWriter], Sink] = import_module(module).open_sink
-    return make(plan, cancel, progress)
+        raise RecorderError(f"no sink of type {name!r}; there are {', '.join(SINKS)}")
+    make: OpenSink = import_module(module).open_sink
+    return make

@@ -27,7 +27,12 @@ def check_sources(image: ExtentMap) -> None:
 
 
 def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> SourceChanged:
-    """Find the file because of which the image's digest is wrong, by hashing them all.
+    """Find the file because of which the image's digest is wrong, by hashing them all; see `changed`."""
+    return changed(image, progress) or SourceChanged("a file of the image", "changed and changed back")
+
+
+def changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> SourceChanged | None:
+    """Find a file that is not what was staged, by hashing them all; None if there is none.
 
     `progress` hears the bytes hashed so far.
     """
@@ -47,7 +52,7 @@ def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: N
             return changed
         except OSError as error:
             return SourceChanged(source.path, f"can't be read ({error.strerror})")
-    return SourceChanged("a file of the image", "changed and changed back")
+    return None
 
 
 def _hash(source: Source, progress: Callable[[int], None]) -> str:

@@ -56,7 +56,8 @@ class RecordOptions:
     names the disc for people. `simulate` does all but switch the laser on, `eject` opens the tray after a burn that
     was written and closed. `leave_open` closes the session and not the disc: another session may follow. `keep`
     leaves what is staged in place after a success: to burn after a simulation, to compare with the disc, to burn
-    another one. `speed` is in multiples of 1x; None is what the recorder's properties say.
+    another one. `speed` is in multiples of 1x; None is what the recorder's properties say. Without `digest` what is
+    burnt is not hashed on its way: for a disc that is read back and compared, of content that was burnt well before.
     """
 
     evidence: Path | None = None
@@ -66,6 +67,7 @@ class RecordOptions:
     leave_open: bool = False
     keep: bool = False
     speed: float | None = None
+    digest: bool = True
 
 
 def _always(_: MediumInfo) -> None:
@@ -340,6 +342,7 @@ class DiscMaster:
             leave_open=options.leave_open,
             programme=stored.programme,
             guard_underrun=chosen.guard_underrun != 0,
+            digest=options.digest,
         )
 
     @property

@@ -49,7 +49,8 @@ class BurnOrder:
     multiples of 1x, None for the fastest. `start` is the block of the medium the image was laid out for: where the
     session must begin. `leave_open` closes the session and not the disc, so that another one may follow.
     `programme` says where the tracks of an audio disc are and what is told of them; None for data. Without
-    `guard_underrun` an empty buffer ends the burn (IMAPI EnableBufferUnderrunFree).
+    `guard_underrun` an empty buffer ends the burn (IMAPI EnableBufferUnderrunFree). Without `digest` what is fed is not
+    hashed, so that reading the disc back is the only proof.
     """
 
     image: Path
@@ -64,6 +65,7 @@ class BurnOrder:
     leave_open: bool = False
     programme: Programme | None = None
     guard_underrun: bool = True
+    digest: bool = True
 
 
 class Hold(Protocol):
@@ -141,6 +143,12 @@ class DiscRecorder(Protocol):
             MediumMissing: nothing is in.
             MediumUnsuitable: it is write-once.
             BurnCancelled: `listener.query_cancel()` said so; the medium has to be blanked again.
+        """
+
+    def expect(self, image: Path | None) -> None:
+        """Get ready what can be ready before a burn, which is likely to be one of this image; None: no burn follows.
+
+        Touches neither the drive nor its medium, which may be read meanwhile.
         """
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:

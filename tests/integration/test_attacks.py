@@ -125,6 +125,7 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
     try:
         yield Worker(settings, binding, tmp_path)
     finally:
+        binding.station.device.recorder.expect(None)
         binding.station.voice.close()
         binding.station.database.close()
         binding._lock.close()

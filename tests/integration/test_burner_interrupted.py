@@ -40,6 +40,7 @@ from workers.recorders.burn_process import wait_for_burner
 from workers.recorders.burn_watch import Patience
 from workers.recorders.emulated import EmulatedRecorder
 from workers.recorders.emulated_uri import parse_uri
+from workers.recorders.waiting_burner import WaitingBurner
 
 ROOT = Path(__file__).parents[2]
 
@@ -216,17 +217,29 @@ def test_a_burner_that_does_not_stop_is_left_alone(tmp_path: Path, content: Cont
     assert evidence_of(content).cancelled
 
 
-def run_burner(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def run_burner(*arguments: str) -> int:
     command = [sys.executable, "-m", "workers.burner", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=DEADLINE)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=DEADLINE).returncode
+
+
+def go(plan: Path) -> int:
+    """Let a burner go; return its exit code."""
+    with (plan.parent / "words").open("ab") as words, (plan.parent / "lock").open("ab") as lock:
+        return WaitingBurner("emulated").go(plan, lock.fileno(), words.fileno()).wait(DEADLINE)
 
 
 def test_a_burner_without_a_plan_is_not_begun(tmp_path: Path) -> None:
-    assert run_burner().returncode == NOT_BEGUN
-    assert run_burner(str(tmp_path / "plan.json")).returncode == NOT_BEGUN
-    (tmp_path / "plan.json").write_text("{}")
-    assert run_burner(str(tmp_path / "plan.json")).returncode == NOT_BEGUN
-    assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+    plan = tmp_path / "plan.json"
+    assert go(plan) == NOT_BEGUN
+    plan.write_text("{}")
+    assert go(plan) == NOT_BEGUN
+
+    assert "is not a plan" in (tmp_path / "words").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "plan.json", "words"]
+
+
+def test_a_burner_that_is_called_by_nobody_is_not_begun() -> None:
+    assert [run_burner(), run_burner("no socket", "emulated"), run_burner("0", "no sink")] == [NOT_BEGUN] * 3
 
 
 def test_the_exit_code_says_what_the_evidence_says() -> None:

@@ -163,7 +163,7 @@ def held(device: Device, patience: Patience, release: threading.Event) -> BurnPr
         release.wait()
         return Preparation(tray(device), {})
 
-    return BurnProcess(device.recorder, prepare, patience)
+    return BurnProcess("emulated", device.recorder, prepare, patience)
 
 
 def test_a_burn_is_called_off_while_the_drive_prepares(tmp_path: Path, content: Content) -> None:
@@ -215,7 +215,7 @@ def test_what_goes_wrong_while_preparing_is_raised_where_the_burn_is_waited_for(
     device, ear = a_drive(tmp_path / "drive"), Ear()
 
     with pytest.raises(ZeroDivisionError):
-        BurnProcess(device.recorder, prepare, Patience()).record(content.order(), ear, allow)
+        BurnProcess("emulated", device.recorder, prepare, Patience()).record(content.order(), ear, allow)
 
     assert trace(ear) == "P"
     assert drive_is_free(device.recorder)

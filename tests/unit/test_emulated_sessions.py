@@ -185,7 +185,7 @@ class Sessions(RuleBasedStateMachine):
         sink = {"type": "emulated", "folder": folder, "medium": medium.id, "rate": None, "underrun_free": True}
         size, label = blocks * block_size, f"burn {self._burns}"
         programme = ALBUM.canonical if block_size == AUDIO_BLOCK else ""
-        return Plan("", size, block_size, "", label, False, 0, 1, sink, start, leave_open, programme)  # noqa: FBT003
+        return Plan("", size, block_size, "", label, False, 1, sink, start, leave_open, programme)  # noqa: FBT003
 
     @precondition(lambda self: self._medium is not None)
     @rule(full=st.booleans())

@@ -34,7 +34,7 @@ from workers.evidence import (
 from workers.failure import Failure
 
 SHA = "ab" * 32
-PLANNED = Plan("/image", 4096, 2048, SHA, "disc", False, 3, 1_385_000, {"type": "emulated"})  # noqa: FBT003
+PLANNED = Plan("/image", 4096, 2048, SHA, "disc", False, 1_385_000, {"type": "emulated"})  # noqa: FBT003
 
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Nothing but files lies between the two: a worker that is killed, stopped or slow
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,17 +25,15 @@ from jobs.errors import (
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, Family, MediumInfo
 from jobs.mastering.progress import ProgressListener
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
-from jobs.settings import program_environment
 from workers.evidence import LOG, PLAN, Plan, write_plan
 from workers.locks import FileLock, drive_lock
 from workers.recorders.burn_events import Ear, Estimates, Narrator
 from workers.recorders.burn_watch import BurnWatch, Patience
 from workers.recorders.suitability import Wanted, check_medium
+from workers.recorders.waiting_burner import Understudy
 
 #: Seconds: to wait for the drive, between two questions whether to cancel.
 _ACCESS, _ASK = 2.0, 0.25
-#: The folder that the burner's packages lie in.
-_PACKAGES = Path(__file__).parents[2]
 _TOO_SOON = "the burn was called off before it began"
 
 
@@ -54,19 +51,32 @@ class Preparation:
 
 
 class BurnProcess:
-    """Burns with a burner process. `prepare` is called with the drive's lock held, before the permit."""
+    """Burns with a burner process, to sinks of one type.
+
+    `prepare` is called with the drive's lock held, before the permit.
+    """
 
     def __init__(
         self,
+        sink: str,
         recorder: DiscRecorder,
         prepare: Callable[[BurnOrder], Preparation],
         patience: Patience,
         preparing_seconds: float = 0.0,
     ) -> None:
+        self._sink = sink
         self._recorder = recorder
         self._prepare = prepare
         self._patience = patience
         self._preparing_seconds = preparing_seconds
+        self._understudy = Understudy(sink)
+
+    def expect(self, image: Path | None) -> None:
+        """Have a burner wait for the burn of an image, as `DiscRecorder.expect` says."""
+        if image is None:
+            self._understudy.dismiss()
+        else:
+            self._understudy.call(image)
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
         """Burn, as `DiscRecorder.record` says.
@@ -79,15 +89,20 @@ class BurnProcess:
         ear = Ear(listener)
         narrator = Narrator(order, ear, Estimates(self._preparing_seconds))
         _check_order(order)
-        with contextlib.closing(drive_lock(self._recorder)) as lock:
-            _acquire(lock, ear)
-            narrator.prepare()
-            _check_evidence_is_new(order)
-            prepared = self._prepared(order, narrator, lock)
-            medium = _check_medium(prepared.medium, order)
-            _heed_cancel(ear)
-            permit(medium)
-            burner = _start(order, _plan(order, medium, prepared, lock), lock)
+        try:
+            with contextlib.closing(drive_lock(self._recorder)) as lock:
+                _acquire(lock, ear)
+                narrator.prepare()
+                _check_evidence_is_new(order)
+                self._understudy.call(order.image)
+                prepared = self._prepared(order, narrator, lock)
+                medium = _check_medium(prepared.medium, order)
+                plan = self._plan(order, medium, prepared)
+                _heed_cancel(ear)
+                permit(medium)
+                burner = self._start(order, plan, lock)
+        finally:
+            self._understudy.dismiss()
         BurnWatch(burner, order, narrator, self._patience).until_done()
 
     def _prepared(self, order: BurnOrder, narrator: Narrator, lock: FileLock) -> Preparation:
@@ -112,6 +127,33 @@ class BurnProcess:
         prepared = work.result()
         narrator.expect(Estimates(self._preparing_seconds, prepared.closing_seconds, prepared.rate))
         return prepared
+
+    def _plan(self, order: BurnOrder, medium: MediumInfo, prepared: Preparation) -> Plan:
+        return Plan(
+            image=str(order.image.absolute()),
+            size=order.size,
+            block_size=order.block_size,
+            sha256=order.sha256,
+            label=order.label,
+            simulate=order.simulate,
+            speed_1x=speed_1x(medium.kind.family, order.block_size),
+            sink={"type": self._sink, **prepared.sink},
+            start=order.start,
+            leave_open=order.leave_open,
+            programme="" if order.programme is None else order.programme.canonical,
+            guard_underrun=order.guard_underrun,
+            digest=order.digest,
+        )
+
+    def _start(self, order: BurnOrder, plan: Plan, lock: FileLock) -> "subprocess.Popen[bytes]":
+        """Put the plan on the disk and let its burner go, which gets the drive's lock and nothing else of ours."""
+        try:
+            order.evidence.mkdir(parents=True, exist_ok=True)
+            path = write_plan(order.evidence, plan)
+            with (order.evidence / LOG).open("ab") as words:
+                return self._understudy.go(path.absolute(), lock.fd, words.fileno())
+        except OSError as error:
+            raise RecorderError(f"the burner can't be started: {error}") from error
 
 
 class _Preparing(threading.Thread):
@@ -217,46 +259,3 @@ def _check_medium(medium: MediumInfo | None, order: BurnOrder) -> MediumInfo:
 def speed_1x(family: Family, block_size: int) -> int:
     """Return bytes a second at 1x; a CD passes 75 blocks a second, whatever they hold."""
     return family.speed_1x * block_size // BLOCK if family is Family.CD else family.speed_1x
-
-
-def _plan(order: BurnOrder, medium: MediumInfo, prepared: Preparation, lock: FileLock) -> Plan:
-    return Plan(
-        image=str(order.image.absolute()),
-        size=order.size,
-        block_size=order.block_size,
-        sha256=order.sha256,
-        label=order.label,
-        simulate=order.simulate,
-        lock=lock.fd,
-        speed_1x=speed_1x(medium.kind.family, order.block_size),
-        sink=prepared.sink,
-        start=order.start,
-        leave_open=order.leave_open,
-        programme="" if order.programme is None else order.programme.canonical,
-        guard_underrun=order.guard_underrun,
-    )
-
-
-def _start(order: BurnOrder, plan: Plan, lock: FileLock) -> "subprocess.Popen[bytes]":
-    """Put the plan on the disk and start its burner, which inherits the drive's lock and nothing else."""
-    try:
-        order.evidence.mkdir(parents=True, exist_ok=True)
-        path = write_plan(order.evidence, plan)
-        with (order.evidence / LOG).open("ab") as words:
-            return _spawn(path.absolute(), words.fileno(), lock.fd)
-    except OSError as error:
-        raise RecorderError(f"the burner can't be started: {error}") from error
-
-
-def _spawn(plan: Path, words: int, lock: int) -> "subprocess.Popen[bytes]":
-    # Neither the worker's environment nor site-packages: the burner needs the standard library and these packages.
-    command = [sys.executable, "-S", "-P", "-X", "utf8", "-m", "workers.burner", str(plan)]
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=words,
-        stderr=words,
-        env={**program_environment(), "PYTHONPATH": str(_PACKAGES)},
-        pass_fds=[lock],
-        start_new_session=True,
-    )

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import subprocess
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from jobs.errors import BurnCancelled, DiscError, RecorderError, RecorderStalled
 from jobs.mastering.recorder import BurnOrder
 from workers.evidence import LOG, PROGRESS, Evidence, LineTail, read_evidence
 from workers.recorders.burn_events import Narrator
+from workers.recorders.waiting_burner import reap
 
 #: Seconds between two looks at the burner, between two questions whether to cancel.
 _LOOK, _ASK = 0.1, 0.25
@@ -60,7 +60,7 @@ class BurnWatch:
                 self._lose_patience()
             self._hear()
         finally:
-            _reap_later(self._burner)
+            reap(self._burner)
         self._judge(self._burner.returncode, read_evidence(self._order.evidence))
         self._narrator.complete()
 
@@ -121,9 +121,3 @@ def _death(exit_code: int, evidence: Evidence, words: Path) -> DiscError:
         return WriteFailed(f"the burner {how} while the medium was being written")
     last = words.read_bytes()[-_QUOTE:].decode(errors="replace").strip()
     return RecorderError(f"the burner {how} before anything was written{': ' if last else ''}{last}")
-
-
-def _reap_later(burner: "subprocess.Popen[bytes]") -> None:
-    """Leave a burner alone that is not done, but do not leave it a zombie."""
-    if burner.poll() is None:
-        threading.Thread(target=burner.wait, name="burner", daemon=True).start()

@@ -49,7 +49,7 @@ class EmulatedRecorder:
     def __init__(self, asked: EmulatedUri, drive: EmulatedDrive, patience: Patience) -> None:
         self._asked = asked
         self._drive = drive
-        self._burns = BurnProcess(self, self._prepare, patience)
+        self._burns = BurnProcess("emulated", self, self._prepare, patience)
 
     @property
     def uri(self) -> str:
@@ -132,6 +132,10 @@ class EmulatedRecorder:
             watch = Watch(self._drive.folder, medium.id)
             Erasing(self._drive.folder.medium(medium.id), Ear(listener), watch.look).run(seconds, full=full)
 
+    def expect(self, image: Path | None) -> None:
+        """Have a burner wait for the burn of an image."""
+        self._burns.expect(image)
+
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
         """Burn one session, at the order's speed where the drive goes as fast."""
         self._burns.record(order, listener, permit)
@@ -191,7 +195,7 @@ class EmulatedRecorder:
             raise RecorderUnsuitable("the emulated drive writes no audio; use another recorder")
         check_follows(medium)
         rate = self._rate(medium.kind.family, order.block_size, order.speed)
-        sink = {"type": "emulated", "folder": str(self._drive.folder.path), "medium": medium.id, "rate": rate}
+        sink = {"folder": str(self._drive.folder.path), "medium": medium.id, "rate": rate}
         return Preparation(info, {**sink, "underrun_free": self._asked.underrun_free}, _CLOSING_SECONDS, rate)
 
     def _check_usable(self, state: State, medium: Medium) -> None:

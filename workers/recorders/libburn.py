@@ -141,7 +141,7 @@ class LibburnRecorder:
         self._uri = uri
         self._place = place
         self._hold: DriveHold | None = None
-        self._burns = BurnProcess(self, self._prepare, patience)
+        self._burns = BurnProcess("libburn", self, self._prepare, patience)
 
     @property
     def uri(self) -> str:
@@ -221,6 +221,10 @@ class LibburnRecorder:
             drive.close()
             with contextlib.nullcontext() if self._hold is None else self._hold.lent():
                 Blanking(self._place.now, medium, listener, lock.fd).run(full=full)
+
+    def expect(self, image: Path | None) -> None:
+        """Have a burner wait for the burn of an image."""
+        self._burns.expect(image)
 
     def record(self, order: BurnOrder, listener: ProgressListener, permit: Permit) -> None:
         """Burn one session and close the disc, or leave it open for another."""
@@ -324,7 +328,7 @@ class LibburnRecorder:
         speed = min(filter(None, (order.speed, fastest)), default=None)
         rate = None if speed is None else speed * speed_1x(family, order.block_size)
         order.evidence.mkdir(parents=True, exist_ok=True)
-        sink = {"type": "libburn", "node": str(self._place.now), "folder": str(order.evidence.absolute())}
+        sink = {"node": str(self._place.now), "folder": str(order.evidence.absolute())}
         needs = {**sink, "speed": order.speed, "environment": program_environment()}
         return Preparation(medium, needs, _CLOSING[family], rate)
 
