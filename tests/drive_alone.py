@@ -46,6 +46,7 @@ def order_of(content: Content, what: str, options: list[str]) -> BurnOrder:
         order,
         programme=PROGRAMME if "audio" in what else None,
         leave_open="leave_open" in options,
+        digest="unseen" not in options,
         start=start,
         evidence=content.evidence / f"burn-{start}",
     )

@@ -24,18 +24,16 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs.errors import BurnCancelled, DiscError, InvalidImage, SourceChanged, WriteFailed
-from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, ImageReader
+from jobs.errors import BurnCancelled, DiscError, InvalidImage
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.throughput import SpeedMeter
-from workers.digest import Digest, FedDigest, NoDigest
 from workers.evidence import EvidenceWriter, Plan, ProgressWriter, read_plan
+from workers.feeding import Feeder, new_digest
 from workers.locks import record_holder
 from workers.sink import Cancel, Sink, load_sink, open_sink
 from workers.sources import check_sources, find_changed
 
 WRITTEN, FAILED, NOT_BEGUN, CANCELLED = 0, 1, 2, 3
-#: Bytes read at a time, at most: while others are hashed in another thread, and where a processor's cache keeps them.
-_STRIDE, _SHORT_STRIDE = 1 << 20, 1 << 18
 #: Bytes of the longest go: a path (PATH_MAX of linux/limits.h).
 _GO = 4096
 
@@ -173,36 +171,16 @@ class Burn:
 
     def _feed(self, image: ExtentMap, sink: Sink) -> str:
         """Feed the whole image; say in the evidence what was fed, also when it ends early."""
-        longest = _STRIDE if self._plan.digest else _SHORT_STRIDE
-        stride = longest - longest % (CHUNK_BLOCKS * image.block_size)
-        digest: Digest = FedDigest(stride) if self._plan.digest else NoDigest(stride)
+        digest = new_digest(image.block_size) if self._plan.digest else None
+        sha256 = ""
         try:
             with ImageReader(image) as reader:
-                for position in range(0, image.size, stride):
-                    self._feed_stride(reader, sink, digest, position)
+                feeder = Feeder(reader, sink, self._heed_cancel, lambda: self._tell(sink))
+                feeder.feed_unseen() if digest is None else feeder.feed_hashed(digest)
         finally:
-            sha256 = digest.result()
+            sha256 = "" if digest is None else digest.result()
             self._evidence.fed(sink.written, sha256)
         return sha256
-
-    def _feed_stride(self, reader: ImageReader, sink: Sink, digest: Digest, position: int) -> None:
-        buffer = digest.buffer()
-        part = buffer[: min(len(buffer), self._plan.size - position)]
-        _read(reader, position, part)
-        try:
-            self._write_pieces(sink, part)
-        finally:
-            digest.take(buffer, sink.written - position)
-
-    def _write_pieces(self, sink: Sink, part: memoryview) -> None:
-        piece = CHUNK_BLOCKS * self._plan.block_size
-        for start in range(0, len(part), piece):
-            self._heed_cancel()
-            try:
-                sink.write(part[start : start + piece])
-            except OSError as error:
-                raise WriteFailed(f"block {sink.block} can't be written: {error.strerror}") from error
-            self._tell(sink)
 
     def _tell(self, sink: Sink) -> None:
         done = sink.written
@@ -217,14 +195,6 @@ class Burn:
     def _heed_cancel(self) -> None:
         if self._cancel.requested:
             raise BurnCancelled("the burn was called off")
-
-
-def _read(reader: ImageReader, position: int, buffer: memoryview) -> None:
-    try:
-        reader.readinto(position, buffer)
-    except OSError as error:
-        place = reader.image.places(position // reader.image.block_size, 1)[0]
-        raise SourceChanged(place, f"can't be read ({error.strerror})") from error
 
 
 if __name__ == "__main__":

@@ -3,41 +3,9 @@
 import hashlib
 import threading
 from queue import SimpleQueue
-from typing import Protocol
 
 #: Buffers on their way: one is filled and fed while others are hashed.
 _BUFFERS = 4
-
-
-class Digest(Protocol):
-    """Lends buffers to be filled and fed, one after the other."""
-
-    def buffer(self) -> memoryview:
-        """Lend a buffer; `take` gives it back."""
-
-    def take(self, buffer: memoryview, fed: int) -> None:
-        """Hear that the first `fed` bytes of a lent buffer were fed."""
-
-    def result(self) -> str:
-        """Return the digest of all that was fed, or nothing; nothing can be fed after."""
-
-
-class NoDigest:
-    """Lends the same buffer again and again, and has no digest of it: the disc's own is taken when it is read back."""
-
-    def __init__(self, size: int) -> None:
-        self._buffer = memoryview(bytearray(size))
-
-    def buffer(self) -> memoryview:
-        """Lend the buffer."""
-        return self._buffer
-
-    def take(self, buffer: memoryview, fed: int) -> None:
-        """Hear what is not hashed."""
-
-    def result(self) -> str:
-        """Return nothing."""
-        return ""
 
 
 class FedDigest:

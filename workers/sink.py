@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Protocol
 
 from jobs.errors import RecorderError
+from jobs.mastering.image import FileRun
 from workers.evidence import Plan, ProgressWriter
 
 #: The module of each type of sink; its `open_sink(plan, cancel, progress)` makes one.
@@ -70,6 +71,13 @@ class Sink(Protocol):
         Raises:
             BurnCancelled: the burn was called off while the drive did not answer.
             MediumError, RecorderError: what happened.
+        """
+
+    def write_file(self, run: FileRun) -> None:
+        """Write whole blocks of a file, without looking at them where that can be had; raises what `write` does.
+
+        Raises:
+            SourceChanged: they can't be read any more.
         """
 
     def close(self) -> None:

@@ -139,6 +139,30 @@ def _extent(row: dict[str, object]) -> Extent:
     return Extent(**fields)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True, slots=True)
+class FileRun:
+    """Bytes of an image that lie in one open file: whole blocks, for whoever can do without looking at them."""
+
+    source: Source
+    handle: int
+    offset: int
+    length: int
+
+    def read(self) -> bytes:
+        """Read them all.
+
+        Raises:
+            SourceChanged: they can't be read any more.
+        """
+        buffer = bytearray(self.length)
+        _fill_from(self.handle, self.offset, memoryview(buffer), self.source)
+        return bytes(buffer)
+
+    def part(self, start: int, length: int) -> "FileRun":
+        """Return a part of it, at most `length` bytes."""
+        return FileRun(self.source, self.handle, self.offset + start, min(length, self.length - start))
+
+
 class ImageReader:
     """Reads an extent map's bytes at any position; guards each source whenever it opens it.
 
@@ -197,13 +221,26 @@ class ImageReader:
         if extent.source is None:
             buffer[:] = extent.data[offset : offset + len(buffer)]
             return
-        handle = self._handle(extent.source)
-        done = 0
-        while done < len(buffer):
-            count = os.preadv(handle, [buffer[done:]], offset + done)
-            if count == 0:
-                raise SourceChanged(extent.source.path, "became shorter")
-            done += count
+        _fill_from(self._handle(extent.source), offset, buffer, extent.source)
+
+    def run_at(self, position: int) -> FileRun | None:
+        """Find the whole blocks of one file that follow from a block on; None where something else does.
+
+        The file stays open until another one is read.
+
+        Raises:
+            SourceChanged: it is not what was staged.
+        """
+        extents = self.image.extents
+        index = bisect.bisect_right(extents, position, key=lambda extent: extent.offset) - 1
+        if index < 0 or extents[index].source is None:
+            return None
+        extent, block = extents[index], self.image.block_size
+        length = (extent.offset + extent.length - position) // block * block
+        source = extent.source
+        if length <= 0 or source is None:
+            return None
+        return FileRun(source, self._handle(source), position - extent.offset, length)
 
     def _handle(self, source: Source) -> int:
         if self._open is not None and self._open[0] is source:
@@ -216,6 +253,18 @@ class ImageReader:
         self._open = (source, handle)
         source.check(os.fstat(handle))
         return handle
+
+
+def _fill_from(handle: int, offset: int, buffer: memoryview, source: Source) -> None:
+    done = 0
+    while done < len(buffer):
+        try:
+            count = os.preadv(handle, [buffer[done:]], offset + done)
+        except OSError as error:
+            raise SourceChanged(source.path, f"can't be read ({error.strerror})") from error
+        if count == 0:
+            raise SourceChanged(source.path, "became shorter")
+        done += count
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,17 @@ def test_what_was_ordered_is_read_back_from_the_disc(done: Done, kind: MediumKin
     assert said["events"] == ["PreparingBurn", "WriteProgress", "BlockProgress", "ClosingDisc"]
 
 
+@SCENARIOS.over([CD, MediumKind.BD_R])
+def unseen(rig: ScsiRig, kind: MediumKind) -> Said:
+    rig.insert(kind)
+    return drive(rig, "burn", "data", "large", "unseen")
+
+
+@pytest.mark.parametrize("kind", [CD, MediumKind.BD_R])
+def test_what_nobody_looked_at_on_its_way_is_read_back_from_the_disc(done: Done, kind: MediumKind) -> None:
+    assert is_good(done(unseen, kind))
+
+
 @SCENARIOS.over([CD, DVD, MediumKind.BD_R])
 def turned_read_only(rig: ScsiRig, kind: MediumKind) -> tuple[Said, MediumStatus]:
     rig.insert(kind).becomes_read_only = True

@@ -1,7 +1,6 @@
 """A burn program under way: heard on both its streams, fed, told to stop, judged. It is never killed."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import subprocess
@@ -9,10 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from jobs.errors import DiscError, RecorderError
+from jobs.mastering.image import FileRun
 from workers.recorders.burn_verdict import BurnVerdict
 from workers.recorders.burn_words import Busy, Ended, Event, Lines, TrackDone, Written
 
@@ -21,7 +22,7 @@ _LOOK = 0.1
 _MIB = 1 << 20
 #: Bytes that a pipe holds if the system grants it (pipe(7): a user's share is limited), and bytes a second that no
 #: drive takes: four times what a Blu-ray disc is written with at 16x.
-_PIPE, _FASTEST = 1 << 20, 288_000_000
+_PIPE, _FASTEST = 1 << 19, 288_000_000
 
 #: Turns a line into an event.
 ReadLine = Callable[[str], Event | None]
@@ -82,16 +83,38 @@ class BurnProgram:
         Raises:
             DiscError: what the program ended of.
         """
-        pipe = self._pipe()
         while data:
+            data = data[self._offer(partial(os.write, self._pipe(), data), heed) :]
+
+    def feed_file(self, run: FileRun, heed: Callable[[], None]) -> None:
+        """Give the program bytes of a file; the kernel passes its pages on, and nobody copies or looks at them.
+
+        Raises:
+            SourceChanged: they can't be read any more.
+            DiscError: what the program ended of.
+        """
+        left = run
+        while left.length:
             try:
-                data = data[os.write(pipe, data) :]
+                sent = self._offer(partial(os.sendfile, self._pipe(), left.handle, left.offset, left.length), heed)
+            except OSError:  # a file system that can't do that, or a disk that fails: reading tells which
+                sent = 0
+            if not sent:
+                self.feed(memoryview(left.read()), heed)
+                return
+            left = left.part(sent, left.length)
+
+    def _offer(self, give: Callable[[], int], heed: Callable[[], None]) -> int:
+        """Give the program bytes when it has room for some; return how many it took."""
+        pause = self._pause
+        while True:
+            try:
+                return give()
             except BlockingIOError:
                 heed()
-                time.sleep(self._pause)  # a poll would wake us for every page that is taken out
-            except OSError as error:
-                if error.errno != errno.EPIPE:
-                    raise
+                time.sleep(pause)  # a poll would wake us for every page that is taken out
+                pause = min(2 * pause, _LOOK)
+            except BrokenPipeError as error:
                 raise self.wait() or RecorderError(
                     "the burn program took no more bytes, and says it is done"
                 ) from error

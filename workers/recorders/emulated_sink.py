@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jobs.errors import BurnCancelled, LossOfStreaming, SessionNotClosed, WriteFailed, WriteNotBegun
+from jobs.mastering.image import FileRun
 from workers.evidence import Plan, ProgressWriter
 from workers.recorders.emulated_buffer import Buffer
 from workers.recorders.emulated_faults import FaultName
@@ -86,6 +87,10 @@ class EmulatedSink:
                 data = data[size:]
             else:
                 self._meet_trouble()
+
+    def write_file(self, run: FileRun) -> None:
+        """Write whole blocks of a file; the laser looks at each of them."""
+        self.write(memoryview(run.read()))
 
     def close(self) -> None:
         """Close the session, and the disc unless it is to be left open or is overwritable."""

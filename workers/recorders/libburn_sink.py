@@ -7,11 +7,11 @@ drive says of the medium afterwards. That all bytes were fed, and the right ones
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from jobs.errors import BurnCancelled, DiscError, MediumMissing, RecorderError, SessionNotClosed
-from jobs.mastering.image import ExtentMap, ImageReader
+from jobs.mastering.image import ExtentMap, FileRun, ImageReader
 from jobs.mastering.medium import MediumInfo, MediumStatus
 from jobs.mastering.programme import Programme
 from workers.evidence import SAMPLES, Plan, ProgressWriter
@@ -89,11 +89,18 @@ class LibburnSink:
 
         The last piece counts as given when the laser is done with it: what a buffer holds is not on the disc.
         """
-        program, end = self._running, self.written + len(data)
+        self._take(len(data), lambda program: program.feed(data, self._heed))
+
+    def write_file(self, run: FileRun) -> None:
+        """Let the system feed the program from a file."""
+        self._take(run.length, lambda program: program.feed_file(run, self._heed))
+
+    def _take(self, size: int, feed: Callable[[BurnProgram], None]) -> None:
+        program, end = self._running, self.written + size
         if self._plan.programme:
             program.wait_for(end - _AHEAD, self._heed)
         else:
-            program.feed(data, self._heed)
+            feed(program)
         if end >= self._plan.size:
             program.wait_until_through(self._plan.size, self._heed)
         self.written = end
