@@ -1,4 +1,4 @@
-"""The buffer of an emulated drive: how full it is while the host feeds it and the laser takes."""
+"""The buffer of an emulated drive: the laser empties it at its speed, and the host keeps it full or is late."""
 
 import time
 from collections.abc import Callable
@@ -8,29 +8,50 @@ SIZE = 1 << 21
 
 
 class Buffer:
-    """A buffer that the laser empties at `rate` bytes a second, and that the host fills for as long as it is in time.
+    """A buffer that the laser empties at `rate` bytes a second. Who gives to a full one waits for room.
 
-    The throttle keeps the host from being any faster, so what can be seen of it is that it is late.
+    How late the host ever was is kept in bytes: `deficit` is what was missing in the buffer at worst, and `starved`
+    how often that was more than it holds, so that the laser had nothing to write.
     """
 
-    def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: float, wait: Callable[[float], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate = rate
+        self._wait = wait
         self._clock = clock
-        self._level = 0.0
-        self._taken = clock()
+        self._given = 0
+        self._due = clock()
+        self.deficit = 0.0
+        self.starved = 0
 
     @property
     def fill(self) -> float:
         """The share that is full, 0 to 1."""
-        return self._level / SIZE
+        return max(0.0, min(SIZE, self._given) - self._missing) / SIZE
+
+    @property
+    def _missing(self) -> float:
+        """Bytes that the laser has taken and the host has not replaced, though there was room."""
+        return max(0.0, self._clock() - self._due) * self._rate
 
     def take(self, size: int) -> None:
-        """Note that the host gave so many bytes, and waited for as long as the laser needs for them."""
-        now = self._clock()
-        late = max(0.0, now - self._taken - size / self._rate)
-        self._level = min(SIZE, max(0.0, self._level - late * self._rate) + size)
-        self._taken = now
+        """Take bytes, and wait until there is room for as many."""
+        missing = self._missing
+        self.deficit = max(self.deficit, missing)
+        if missing > SIZE:
+            self.starved += 1
+            self._due = self._clock() - SIZE / self._rate  # it is empty, and the laser goes on with what comes
+        self._given += size
+        self._due += size / self._rate
+        ahead = self._due - self._clock()
+        if ahead > 0:
+            self._wait(ahead)
+
+    def pause(self) -> None:
+        """Let the laser rest and the buffer be full again: whatever held the burn up, it was not the host."""
+        self._due = max(self._due, self._clock())
 
     def run_dry(self) -> None:
-        """Note that the host was late for longer than the buffer lasts."""
-        self._level = 0.0
+        """Let the buffer be empty."""
+        self._given, self._due = 0, max(self._due, self._clock())

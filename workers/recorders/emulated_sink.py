@@ -13,7 +13,6 @@ from workers.recorders.emulated_state import DriveFolder
 from workers.recorders.emulated_watch import LOOK, Watch
 from workers.recorders.flushed_file import FlushedFile
 from workers.recorders.suitability import Wanted
-from workers.recorders.throttle import Throttle
 from workers.sink import Cancel
 
 #: What stops the laser before a block.
@@ -41,8 +40,7 @@ class EmulatedSink:
         self._drive = Watch(folder, plan.sink["medium"])
         self._medium = folder.medium(plan.sink["medium"])
         rate = plan.sink["rate"]
-        self._throttle = Throttle(rate, cancel.wait)
-        self._buffer = None if rate is None else Buffer(rate)
+        self._buffer = None if rate is None else Buffer(rate, cancel.wait)
         self._paused: set[int] = set()
         self._session: Session | None = None
         self._file: FlushedFile | None = None
@@ -87,6 +85,7 @@ class EmulatedSink:
                 data = data[size:]
             else:
                 self._meet_trouble()
+                self._rest()
 
     def write_file(self, run: FileRun) -> None:
         """Write whole blocks of a file; the laser looks at each of them."""
@@ -120,7 +119,8 @@ class EmulatedSink:
 
     def _log_end(self, *, cut: bool) -> None:
         number = None if self._session is None else self._session.number
-        self._medium.log("closed", session=number, last=self.block - 1, cut=cut)
+        starved, deficit = (0, 0) if self._buffer is None else (self._buffer.starved, int(self._buffer.deficit))
+        self._medium.log("closed", session=number, last=self.block - 1, cut=cut, starved=starved, deficit=deficit)
 
     def _untroubled(self, size: int) -> int:
         """Return how many of the next `size` bytes come before a trouble."""
@@ -133,7 +133,6 @@ class EmulatedSink:
         if self._file is not None:
             self._file.write(self._flipped(data))
         self.written += len(data)
-        self._throttle.pace(len(data))
         if self._buffer is not None:
             self._buffer.take(len(data))
 
@@ -171,6 +170,10 @@ class EmulatedSink:
         if self._file is not None:
             self._medium.log("paused", before=self.block)
         self._cancel.wait(_PAUSE)
+
+    def _rest(self) -> None:
+        if self._buffer is not None:
+            self._buffer.pause()
 
     def _waits_at(self, name: FaultName) -> bool:
         return bool(self._drive.blocks((name,), self.block, self.block + 1))
