@@ -10,13 +10,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import assignment, growth, idle, latency, manifests, memory, overhead, submits
+from benchmarks import (
+    assignment,
+    growth,
+    idle,
+    latency,
+    manifests,
+    memory,
+    overhead,
+    recorders,
+    streaming,
+    submits,
+    verifying,
+)
 from benchmarks.measuring import Scale
 from benchmarks.table import Row, render
 
 _BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "latency": latency.run,
     "idle": idle.run,
+    "streaming": streaming.run,
+    "verifying": verifying.run,
+    "recorders": recorders.run,
     "submits": submits.run,
     "assignment": assignment.run,
     "overhead": overhead.run,

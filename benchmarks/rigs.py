@@ -22,7 +22,7 @@ from workers.rig import Rig, default_recorders
 
 @dataclass(frozen=True, slots=True)
 class BenchRig:
-    """A running rig with one emulated recorder, as fast as the disk goes."""
+    """A running rig with emulated recorders."""
 
     rig: Rig
     mill: Client
@@ -41,12 +41,13 @@ class BenchRig:
         return process.pid
 
     def until_ready(self) -> None:
-        """Wait until the recorder is idle, with a blank in its tray."""
-        wait_until(self._is_ready, "the recorder is ready")
+        """Wait until every recorder is idle, with a blank in its tray."""
+        wait_until(self._is_ready, "the recorders are ready")
 
     def _is_ready(self) -> bool:
         with self.mill.database.read() as db:
-            return [row["state"] for row in recorder_documents(db)] == ["ready"]
+            states = [row["state"] for row in recorder_documents(db)]
+        return states == ["ready"] * len(self.rig.recorders)
 
     def attempt(self, job: JobHandle) -> Attempt | None:
         """Read the first attempt of a job, if there is one."""
@@ -84,7 +85,7 @@ class BenchRig:
     def clear_shelf(self) -> None:
         """Throw finished discs away."""
         for file in (self.settings.home / "recorders").glob("*/shelf/*/*"):
-            file.unlink()
+            file.unlink(missing_ok=True)
 
 
 def boot_time(moment: datetime) -> float:
@@ -93,13 +94,14 @@ def boot_time(moment: datetime) -> float:
 
 
 @contextmanager
-def running_rig(scale: Scale) -> Iterator[BenchRig]:
-    """Run a rig with one recorder and without Flower; all of it is in the scale's folder."""
+def running_rig(scale: Scale, recorders: int = 1, options: str = "") -> Iterator[BenchRig]:
+    """Run a rig without Flower; all of it is in the scale's folder. `options` are those of the recorders' URIs."""
     root = scale.folder / "content"
     root.mkdir(exist_ok=True)
     settings = load_settings(home=scale.folder / "home", content_roots=[root])
     stop = threading.Event()
-    with Rig(settings, default_recorders(settings, 1), flower=False) as rig, Client(settings=settings) as mill:
+    named = default_recorders(settings, recorders, options)
+    with Rig(settings, named, flower=False) as rig, Client(settings=settings) as mill:
         keeper = threading.Thread(target=_keep, args=(rig, stop), name="keeper")
         keeper.start()
         try:

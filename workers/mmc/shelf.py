@@ -14,7 +14,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self.folder = folder
         self._numbers = itertools.count(1)
         self._files: list[SectorFile] = []
 
@@ -29,7 +29,7 @@ class Shelf:
 
     def blank(self, kind: MediumKind, capacity: int | None = None) -> Medium:
         """Make a blank of a kind, as large as usual or of so many blocks."""
-        paths = (self._folder / f"{kind}-{number}.sectors" for number in self._numbers)
+        paths = (self.folder / f"{kind}-{number}.sectors" for number in self._numbers)
         path = next(path for path in paths if not path.exists())
         slot = AUDIO if kind.family is Family.CD else DATA
         self._files.append(SectorFile(path, slot))

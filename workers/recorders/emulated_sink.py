@@ -66,9 +66,11 @@ class EmulatedSink:
 
     def open(self) -> None:
         """Mark the medium as being written, then open its data."""
-        session = self._session
-        if self._plan.simulate or session is None:
-            return
+        if self._session is not None and not self._plan.simulate:
+            self._mark(self._session)
+        self._rest()
+
+    def _mark(self, session: Session) -> None:
         medium = self._begin()
         facts = {"session": session.number, "first": session.first, "last": session.last, "label": session.label}
         self._medium.log("opened", **facts, erases=medium.erases)
