@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from jobs.scheduling import Assignment
 from models.attempt import Attempt
+from models.event import Event
 from models.vocabulary import Outcome, Stage
 from tests.builders import attempt_row
 from tests.integration import test_attacks as attacks
@@ -86,3 +87,15 @@ def test_a_worker_that_stops_promises_nothing_more(worker: attacks.Worker) -> No
     assert bell.rung == []
     with worker.database.read() as db:
         assert db.scalars(select(Attempt)).all() == []
+
+
+def test_a_slow_burn_leaves_as_many_events_as_a_quick_one(worker: attacks.Worker) -> None:
+    with_bell(worker)
+
+    def events_of(**options: object) -> list[str]:
+        attempt = worker.promise(**options)
+        worker.binding.burn(attempt)
+        with worker.database.read() as db:
+            return sorted(db.scalars(select(Event.kind).where(Event.attempt_id == attempt)))
+
+    assert events_of() == events_of(speed=0.3)
