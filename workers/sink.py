@@ -20,6 +20,7 @@ class Cancel:
 
     def __init__(self) -> None:
         self.requested = False
+        self._wake: Callable[[], None] = lambda: None
         self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def listen(self) -> None:
@@ -34,10 +35,17 @@ class Cancel:
             select.select([self._reader], [], [], max(0.0, seconds))
         return self.requested
 
+    def wakes(self, wake: Callable[[], None]) -> None:
+        """Have something called, amid whatever is done, as soon as the burn is called off; or now if it was."""
+        self._wake = wake
+        if self.requested:
+            wake()
+
     def _note(self, *_: object) -> None:
         if not self.requested:  # a pipe wakes a wait that the signal found half begun; a lock could not
             self.requested = True
             os.write(self._writer, b"!")
+            self._wake()
 
 
 class Sink(Protocol):

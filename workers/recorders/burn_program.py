@@ -20,9 +20,8 @@ from workers.recorders.burn_words import Busy, Ended, Event, Lines, TrackDone, W
 #: Seconds between two looks.
 _LOOK = 0.1
 _MIB = 1 << 20
-#: Bytes that a pipe holds if the system grants it (pipe(7): a user's share is limited), and bytes a second that no
-#: drive takes: four times what a Blu-ray disc is written with at 16x.
-_PIPE, _FASTEST = 1 << 19, 288_000_000
+#: Bytes that a pipe holds if the system grants it (pipe(7): a user's share is limited).
+_PIPE = 1 << 19
 
 #: Turns a line into an event.
 ReadLine = Callable[[str], Event | None]
@@ -65,7 +64,9 @@ class BurnProgram:
             )
         except OSError as error:
             raise RecorderError(f"{command[0]} can't be started: {error.strerror}; install it") from error
-        self._pause = self._widen(self._process.stdin.fileno()) if self._process.stdin is not None else _LOOK
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # the system may grant no more than it gave
+                fcntl.fcntl(self._process.stdin.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
         sys.stdout.write(f"{' '.join(command)}\n")
         streams = (self._process.stdout, self._process.stderr)
         self._threads = [threading.Thread(target=self._listen, args=(stream,), daemon=True) for stream in streams]
@@ -78,7 +79,7 @@ class BurnProgram:
         return self._process.poll() is not None
 
     def feed(self, data: memoryview, heed: Callable[[], None]) -> None:
-        """Give the program bytes; while it takes none, `heed` is called now and then, and what it raises ends the wait.
+        """Give the program bytes, and wait until it took them; after `hurry`, what `heed` raises ends the wait.
 
         Raises:
             DiscError: what the program ended of.
@@ -105,19 +106,22 @@ class BurnProgram:
             left = left.part(sent, left.length)
 
     def _offer(self, give: Callable[[], int], heed: Callable[[], None]) -> int:
-        """Give the program bytes when it has room for some; return how many it took."""
-        pause = self._pause
+        """Give the program bytes, and wait until it has room for some; return how many it took."""
         while True:
             try:
                 return give()
             except BlockingIOError:
                 heed()
-                time.sleep(pause)  # a poll would wake us for every page that is taken out
-                pause = min(2 * pause, _LOOK)
+                time.sleep(_LOOK)
             except BrokenPipeError as error:
                 raise self.wait() or RecorderError(
                     "the burn program took no more bytes, and says it is done"
                 ) from error
+
+    def hurry(self) -> None:
+        """Let nobody wait for room in the program's pipe any more without heeding; may be called amid such a wait."""
+        if self._process.stdin is not None:
+            os.set_blocking(self._process.stdin.fileno(), False)
 
     def _pipe(self) -> int:
         pipe = self._process.stdin
@@ -125,13 +129,6 @@ class BurnProgram:
             message = "the program takes no bytes"
             raise ValueError(message)
         return pipe.fileno()
-
-    def _widen(self, pipe: int) -> float:
-        """Make the pipe to the program wide; return the seconds in which the fastest drive empties half of it."""
-        os.set_blocking(pipe, False)
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) / 2 / _FASTEST
 
     def end_of_data(self) -> None:
         """Say that no more bytes come."""

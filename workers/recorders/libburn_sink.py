@@ -82,7 +82,9 @@ class LibburnSink:
             command, read_line = data_command(plan, target), read_xorriso
         fed = not plan.programme
         environment = plan.sink["environment"]
-        self._program = BurnProgram(command, read_line, self._folder, [plan.lock], environment=environment, fed=fed)
+        program = BurnProgram(command, read_line, self._folder, [plan.lock], environment=environment, fed=fed)
+        self._program = program
+        self._cancel.wakes(program.hurry)
 
     def write(self, data: memoryview) -> None:
         """Feed the program; where it reads a file, keep pace with it.
