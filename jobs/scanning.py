@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from jobs.errors import OrderError
 from jobs.manifest import Entry
-from jobs.mastering.opening import look_at, open_unlinked
+from jobs.mastering.opening import is_for_all, look_at, open_unlinked
 from jobs.ordering import Boot
 from jobs.roots import ContentRoots, shown
 
@@ -64,13 +65,17 @@ def scan_file(path: Path, roots: ContentRoots, what: str) -> Scan:
     return collector.result()
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder to be walked: its real path, its place on the disc, the real folders the walk came through."""
+class _Found(NamedTuple):
+    """What the walk came to: its real path, its place on the disc, the real folders the walk came through."""
 
     real: str
     place: str
     above: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> "_Found":
+        """What the paths of its children begin with, and what these came through."""
+        return _Found(self.real.rstrip("/") + "/", self.place and f"{self.place}/", (*self.above, self.real))
 
 
 class Collector:
@@ -91,7 +96,7 @@ class Collector:
         source = self._find(path)
         if source is not None:
             real, found = source
-            self._walk(self._take(_Folder(real, place or ("" if stat.S_ISDIR(found.st_mode) else path.name)), found))
+            self._walk(self._take(_Found(real, place or ("" if stat.S_ISDIR(found.st_mode) else path.name)), found))
 
     def add_file(self, path: Path, what: str) -> None:
         """Add a file to the root, and refuse a folder."""
@@ -101,7 +106,7 @@ class Collector:
         if stat.S_ISDIR(source[1].st_mode):
             self.faults.append(f"{shown(path)} is a folder; {what} is one file")
         else:
-            self._take(_Folder(source[0], path.name), source[1])
+            self._take(_Found(source[0], path.name), source[1])
 
     def add_folder(self, place: str) -> None:
         """Add a folder that no source stands for."""
@@ -160,12 +165,12 @@ class Collector:
             self.faults.append(f"{shown(real)} can't be read ({error.strerror})")
         return None
 
-    def _walk(self, top: _Folder | None) -> None:
+    def _walk(self, top: _Found | None) -> None:
         pending = [top] if top else []
         while pending and not self.is_full:
             pending.extend(reversed(self._list(pending.pop())))
 
-    def _list(self, folder: _Folder) -> list[_Folder]:
+    def _list(self, folder: _Found) -> list[_Found]:
         """List a folder through one handle: what is swapped for a link meanwhile is not looked into."""
         try:
             handle = open_unlinked(folder.real, os.O_RDONLY | os.O_DIRECTORY)
@@ -175,20 +180,20 @@ class Collector:
         try:
             with os.scandir(handle) as found:
                 children = sorted(found, key=lambda child: child.name)
-            inner = [self._child(folder, child) for child in children]
+            inside = folder.inside
+            inner = [self._child(inside, child) for child in children]
         finally:
             os.close(handle)
         return [each for each in inner if each is not None]
 
-    def _child(self, folder: _Folder, child: os.DirEntry[str]) -> _Folder | None:
-        place = f"{folder.place}/{child.name}" if folder.place else child.name
-        real = f"{folder.real.rstrip('/')}/{child.name}"
+    def _child(self, inside: _Found, child: os.DirEntry[str]) -> _Found | None:
+        real = inside.real + child.name
         source = self._find(real) if child.is_symlink() else self._see(real, child)
         if source is None:
             return None
-        return self._take(_Folder(source[0], place, (*folder.above, folder.real)), source[1])
+        return self._take(_Found(source[0], inside.place + child.name, inside.above), source[1])
 
-    def _take(self, source: _Folder, found: os.stat_result) -> _Folder | None:
+    def _take(self, source: _Found, found: os.stat_result) -> _Found | None:
         """Take a file, or a folder that is to be walked then; or note what forbids it."""
         is_folder = stat.S_ISDIR(found.st_mode)
         fault = _fault(source, found)
@@ -200,14 +205,14 @@ class Collector:
             return source
         return None
 
-    def _add_file(self, source: _Folder, found: os.stat_result) -> None:
+    def _add_file(self, source: _Found, found: os.stat_result) -> None:
         time = found.st_mtime_ns
         entry = Entry(source.place, found.st_size, time, source=source.real, inode=found.st_ino, source_mtime_ns=time)
         other = self._entries.setdefault(source.place, entry)
         if other.folder or other.source != source.real:
             self._clash(source.place, source.real)
 
-    def _add_dated(self, source: _Folder, found: os.stat_result) -> bool:
+    def _add_dated(self, source: _Found, found: os.stat_result) -> bool:
         """Add a folder, or merge it with one there is; the first that has a time gives it."""
         place = source.place
         other = self._entries.get(place)
@@ -243,25 +248,31 @@ class Collector:
         )
 
 
-def _fault(source: _Folder, found: os.stat_result) -> str:
-    named = shown(source.real)
+def _fault(source: _Found, found: os.stat_result) -> str:
     is_folder = stat.S_ISDIR(found.st_mode)
     if not is_folder and not stat.S_ISREG(found.st_mode):
-        return f"{named} is {_KINDS.get(stat.S_IFMT(found.st_mode), 'special')}; only files and folders go on a disc"
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "special")
+        return f"{shown(source.real)} is {kind}; only files and folders go on a disc"
     if not is_text(source.real) or not is_text(source.place):
-        return f"{named} has a name that is not UTF-8; rename it"
+        return f"{shown(source.real)} has a name that is not UTF-8; rename it"
     if not EARLIEST_NS <= found.st_mtime_ns <= LATEST_NS:
-        return f"{named} has a time outside the years 1900 to 2155; give it another (touch)"
+        return f"{shown(source.real)} has a time outside the years 1900 to 2155; give it another (touch)"
     if is_folder and source.real in source.above:
-        return f"the link {shown(source.place)} leads back to {named}, which holds it; remove that link"
+        return f"the link {shown(source.place)} leads back to {shown(source.real)}, which holds it; remove that link"
     # Asked now, not found out after an hour of hashing; a folder tells when it is listed.
-    if not is_folder and not os.access(source.real, os.R_OK, effective_ids=True):
-        return f"{named} can't be read (permission denied)"
+    if not is_folder and not _is_readable(source.real, found):
+        return f"{shown(source.real)} can't be read (permission denied)"
     return ""
+
+
+def _is_readable(real: str, found: os.stat_result) -> bool:
+    return is_for_all(found) or os.access(real, os.R_OK, effective_ids=True)
 
 
 def is_text(value: str) -> bool:
     """Say whether a text can be stored: UTF-8, without NUL."""
+    if value.isascii():
+        return "\0" not in value
     try:
         return b"\0" not in value.encode()
     except UnicodeEncodeError:

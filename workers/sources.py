@@ -1,12 +1,11 @@
 """Whether the files of an image are still what was staged: before a burn, and after one that went wrong."""
 
 import hashlib
-import os
 from collections.abc import Callable
 
 from jobs.errors import SourceChanged
 from jobs.mastering.image import ExtentMap, Source
-from jobs.mastering.opening import look_at, open_unlinked
+from jobs.mastering.opening import Folders, look_at, open_unlinked
 
 _STRIDE = 1 << 20
 
@@ -17,13 +16,15 @@ def check_sources(image: ExtentMap) -> None:
     Raises:
         SourceChanged: the first that is not what it was.
     """
-    for source in image.sources:
-        try:
-            source.check(look_at(source.path))
-        except OSError as error:
-            raise SourceChanged(source.path, f"can't be looked at ({error.strerror})") from error
-        if not os.access(source.path, os.R_OK):
-            raise SourceChanged(source.path, "can't be read any more")
+    with Folders() as folders:
+        for source in image.sources:
+            try:
+                found = folders.look_at(source.path)
+                source.check(found)
+            except OSError as error:
+                raise SourceChanged(source.path, f"can't be looked at ({error.strerror})") from error
+            if not folders.may_read(source.path, found):
+                raise SourceChanged(source.path, "can't be read any more")
 
 
 def find_changed(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> SourceChanged:

@@ -5,8 +5,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 
 from jobs.errors import BadName, BootNeedsBlankDisc, DiscError, DiscFull, Faults, InvalidImage, OrderError
 from jobs.manifest import Entry, Manifest
@@ -138,6 +139,7 @@ def default_volume_id(title: str) -> str:
     return re.sub("[^A-Z0-9]+", "_", plain)[:_LONGEST_ID].strip("_") or "DISC"
 
 
+_OFFSET = attrgetter("offset")
 _NOT_IN_JOLIET = re.compile("[\x00-\x1f\x7f\ud800-\udfff\U00010000-\U0010ffff]")
 
 
@@ -205,8 +207,8 @@ class _Contents:
 
 def _from_start(extents: Sequence[Extent], start: int) -> list[Extent]:
     """Sort extents, and count their bytes from the start of the session."""
-    moved = [replace(extent, offset=extent.offset - start) for extent in extents] if start else extents
-    return sorted(moved, key=lambda extent: extent.offset)
+    moved = [extent._replace(offset=extent.offset - start) for extent in extents] if start else extents
+    return sorted(moved, key=_OFFSET)
 
 
 def _merge(pieces: Iterable[tuple[int, bytes]]) -> Iterator[Extent]:

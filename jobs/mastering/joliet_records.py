@@ -1,5 +1,6 @@
 """Directory records and their Rock Ridge fields, as bytes; how long each is, is known before anything has a place."""
 
+from struct import Struct
 from typing import Protocol
 
 from jobs.mastering.joliet_dates import Made, record_date
@@ -12,6 +13,7 @@ FOLDER, MORE_PARTS = 0x02, 0x80
 _HEAD, _LONGEST = 33, 254
 #: Neither interleaved nor anywhere but on the first volume of its set (ECMA-119, 9.1.7 to 9.1.9).
 _FIRST_VOLUME = b"\0\0\1\0\0\1"
+_pack_head = Struct("<BxI4sI4s7sB6sB").pack
 #: What may be done with what is on a disc: to read it, and to enter folders (POSIX).
 _FILE_MODE, _FOLDER_MODE = 0o100444, 0o040555
 #: Bytes of a name that one NM field holds.
@@ -37,13 +39,11 @@ def record(identifier: bytes, part: tuple[int, int], date: bytes, flags: int, fi
     block, size = part
     length = len(identifier)
     padding = b"" if length & 1 else b"\0"
-    numbers = (
-        block.to_bytes(4, "little"), block.to_bytes(4, "big"), size.to_bytes(4, "little"), size.to_bytes(4, "big"),
+    head = _pack_head(
+        _HEAD + length + len(padding) + len(fields),
+        block, block.to_bytes(4, "big"), size, size.to_bytes(4, "big"), date, flags, _FIRST_VOLUME, length,
     )  # fmt: skip
-    whole = _HEAD + length + len(padding) + len(fields)
-    return b"%c\0%b%b%b%b%b%c%b%c%b%b%b" % (
-        whole, *numbers, date, flags, _FIRST_VOLUME, length, identifier, padding, fields,
-    )  # fmt: skip
+    return head + identifier + padding + fields
 
 
 def record_size(identifier_size: int) -> int:

@@ -199,7 +199,7 @@ def test_a_fault_in_the_metadata_is_noticed(change: Callable[[bytearray], None],
 
 def changed(name: str, **over: object) -> ExtentMap:
     """Change the extent of a file."""
-    extents = [replace(extent, **over) if extent.place == name else extent for extent in IMAGE.extents]  # type: ignore[arg-type]
+    extents = [extent._replace(**over) if extent.place == name else extent for extent in IMAGE.extents]  # type: ignore[arg-type]
     return ExtentMap(BLOCK, IMAGE.blocks, tuple(sorted(extents, key=lambda extent: extent.offset)))
 
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.mastering import opening
-from jobs.mastering.opening import has_openat2, look_at, open_unlinked
+from jobs.mastering.opening import Folders, has_openat2, look_at, open_unlinked
 
 WAYS = ["in one call", "part by part"]
 #: What a name may be made of: all but NUL and the slash.
@@ -101,3 +102,63 @@ def test_both_ways_open_whatever_a_name_is_made_of(tmp_path_factory: pytest.Temp
     assert [os.read(handle, 9) for handle in handles] == [b"ours", b"ours"]
     for handle in handles:
         os.close(handle)
+
+
+# --- folder by folder ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("way")
+def test_files_are_opened_through_their_folder_and_each_folder_is_heard_of_once(place: Path) -> None:
+    (place / "in" / "deep" / "second").write_text("ours too")
+    heard: list[int] = []
+
+    with Folders(lambda handle: heard.append(os.fstat(handle).st_ino)) as folders:
+        handles = [folders.open(f"{place}/{path}") for path in ("in/deep/file", "in/deep/second", "out/file")]
+        size = folders.look_at(f"{place}/out/file").st_size
+
+    assert [os.read(handle, 20) for handle in handles] == [b"ours", b"ours too", b"theirs"]
+    assert size == len("theirs")
+    assert heard == [(place / "in" / "deep").stat().st_ino, (place / "out").stat().st_ino]
+    for handle in handles:
+        os.close(handle)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("path", ["in/deep/link", "in/link/file", "in/deep/..", "in/deep/.", "in/deep/"])
+def test_through_its_folder_no_link_is_opened_either(place: Path, path: str) -> None:
+    (place / "in" / "deep" / "link").symlink_to("file")
+    (place / "in" / "link").symlink_to(place / "out")
+
+    with Folders() as folders, pytest.raises(OSError, match=r"link|real path") as refusal:
+        folders.open(f"{place}/{path}")
+
+    assert refusal.value.errno == errno.ELOOP
+
+
+def test_a_folder_that_was_refused_is_refused_for_its_next_file_too(place: Path) -> None:
+    def refuse(_handle: int) -> None:
+        raise PermissionError("not here")
+
+    with Folders(refuse) as folders:
+        for _ in range(2):
+            with pytest.raises(PermissionError, match="not here"):
+                folders.open(f"{place}/in/deep/file")
+
+
+def test_a_link_shows_by_its_mode_when_it_is_looked_at(place: Path) -> None:
+    (place / "in" / "deep" / "link").symlink_to("file")
+
+    with Folders() as folders:
+        found = folders.look_at(f"{place}/in/deep/link")
+
+    assert stat.S_ISLNK(found.st_mode)
+
+
+def test_a_file_that_is_not_for_all_is_asked_for(place: Path) -> None:
+    secret = place / "in" / "deep" / "file"
+    secret.chmod(0o600)
+
+    with Folders() as folders:
+        found = folders.look_at(str(secret))
+
+        assert folders.may_read(str(secret), found) is os.access(secret, os.R_OK, effective_ids=True)

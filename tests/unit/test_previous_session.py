@@ -44,7 +44,7 @@ class Written:
     def burn(self, image: ExtentMap) -> None:
         offset = self.blocks * BLOCK
         kept = (extent for extent in image.extents if extent.source is None)
-        self.extents += [replace(extent, offset=extent.offset + offset) for extent in kept]
+        self.extents += [extent._replace(offset=extent.offset + offset) for extent in kept]
         self.blocks += image.blocks + GAP
 
     def read(self, first: int, count: int) -> bytes:
