@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from jobs.audio import stage_audio
 from jobs.audio_order import AudioOrder
 from jobs.intake import Order, Progress, Taken
+from jobs.laying_out import lay_out_for
 from jobs.mastering.medium import Family, MediumKind
-from jobs.preparation import lay_out_for
 from jobs.store import ContentStore
 from models.vocabulary import DiscFormat, Nonblank
 

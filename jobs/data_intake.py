@@ -7,11 +7,11 @@ from pathlib import Path
 from jobs.booting import Booting
 from jobs.errors import InvalidImage
 from jobs.intake import Order, Progress, Taken
+from jobs.laying_out import lay_out_for
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.inspection import inspect_iso
 from jobs.mastering.joliet import default_volume_id, name_faults
 from jobs.mastering.medium import BLOCK, Family, MediumKind, largest
-from jobs.preparation import lay_out_for
 from jobs.rigfile import read_rig
 from jobs.roots import ContentRoots, shown
 from jobs.scanning import Scan

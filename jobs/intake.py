@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from jobs.errors import OrderError
+from jobs.laying_out import LaidOut
 from jobs.mastering.medium import Family, MediumKind, requested_medium
 from jobs.ordering import Content, Options
-from jobs.preparation import LaidOut
 from jobs.roots import ContentRoots
 from jobs.settings import Settings
 from jobs.store import ContentStore

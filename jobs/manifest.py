@@ -71,3 +71,9 @@ class Manifest:
         for entry in ordered:
             digest.update(entry.canonical.encode("utf-8", "surrogateescape") + b"\n")
         return cls(tuple(ordered), digest.hexdigest(), sum(entry.size for entry in ordered), head)
+
+    @classmethod
+    def unhashed(cls, entries: Iterable[Entry]) -> "Manifest":
+        """Sort entries whose content nobody has hashed: such a manifest has no name, and is not stored."""
+        ordered = sorted(entries, key=lambda entry: entry.path)
+        return cls(tuple(ordered), "", sum(entry.size for entry in ordered))

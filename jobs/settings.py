@@ -17,8 +17,6 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from jobs.errors import Faults
 from jobs.masking import mask
@@ -116,12 +114,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _defaults_of_the_home(self) -> "Settings":
+        if self.database_url:
+            _check_url(self.database_url)
         self.database_url = self.database_url or f"sqlite:///{self.home / 'discmill.db'}"
         self.broker_url = self.broker_url or f"redis+socket://{quote(str(self.redis_socket))}?virtual_host=0"
-        try:
-            make_url(self.database_url)
-        except ArgumentError as error:
-            raise ValueError(f"database_url: {error}") from error
         if self.lease < 2 * self.heartbeat:
             raise ValueError("lease must be at least two heartbeats")
         if self.webhooks and not (self.webhook_secret and self.webhook_secret.get_secret_value()):
@@ -212,6 +208,16 @@ def program_environment() -> dict[str, str]:
     """Return what programs that are not ours start with: no settings and no secrets, only what the loader is told."""
     told = {name: text for name, text in os.environ.items() if name.startswith("LD_") or name == "DISCMILL_MMC"}
     return {**told, "PATH": os.defpath, "LC_ALL": "C"}
+
+
+def _check_url(url: str) -> None:
+    from sqlalchemy import make_url  # noqa: PLC0415  (slow to import; most rigs name no database, and some commands use none)
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        make_url(url)
+    except ArgumentError as error:
+        raise ValueError(f"database_url: {error}") from error
 
 
 def _as_text(value: object) -> str:

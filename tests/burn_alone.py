@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from jobs.mastering.image import ExtentMap, take_checksums
+from jobs.mastering.checksums import take_checksums
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.programme import Programme
 from tests.burns import Content, Ear, allow
 from workers.recorders import open_device

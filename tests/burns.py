@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from jobs.mastering.image import Extent, ExtentMap, Source, take_checksums
+from jobs.mastering.checksums import take_checksums
+from jobs.mastering.image import Extent, ExtentMap, Source
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumInfo, MediumKind
 from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.progress import ProgressEvent

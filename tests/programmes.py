@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from jobs.manifest import Entry, Manifest
-from jobs.mastering.image import take_checksums
+from jobs.mastering.checksums import take_checksums
 from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.medium import AUDIO_BLOCK
 from jobs.mastering.programme import SHORTEST_TRACK, DiscText, Programme, Track

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jobs.catalogue import load_manifest
 from jobs.errors import AlreadyStaged, BadName, DiscFull, MediumUnsuitable
+from jobs.laying_out import LaidOut, lay_out_session
 from jobs.manifest import Manifest
 from jobs.mastering.content import Content
 from jobs.mastering.joliet_master import JolietDiscMaster
@@ -12,7 +13,7 @@ from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumInfo
 from jobs.mastering.previous_session import PreviousSession
 from jobs.mastering.progress import AddProgress, ProgressListener
-from jobs.preparation import LaidOut, lay_out_session, layout_options, prepare_master, prepared_master
+from jobs.preparation import layout_options, prepare_master, prepared_master
 from models.job import Job
 from models.vocabulary import Nonblank
 from workers.station import Station

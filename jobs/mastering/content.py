@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 
 from jobs.errors import BurnCancelled, DiscFull, InvalidImage, WrongFormat
-from jobs.mastering.image import ExtentMap, take_checksums
+from jobs.mastering.checksums import take_checksums
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.medium import AUDIO_BLOCK
 from jobs.mastering.programme import Programme

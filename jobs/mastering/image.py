@@ -4,14 +4,10 @@ The burner imports this module and the standard library alone, so that it starts
 """
 
 import bisect
-import hashlib
 import json
 import os
 import stat
-import sys
-import zlib
-from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -21,8 +17,8 @@ from jobs.mastering.opening import Folders
 
 #: Blocks that share one checksum, and that are read at once: a drive's largest usual transfer.
 CHUNK_BLOCKS = 32
-#: Bytes read at a time when a whole image passes through.
-_STRIDE = 1 << 20
+#: Bytes that the kernel is asked to copy at once: so often is progress heard, and a signal.
+_SENT_AT_ONCE = 64 << 20
 
 
 class Source(NamedTuple):
@@ -250,6 +246,21 @@ class ImageReader:
             return None
         return FileRun(source, self._handle(source), position - extent.offset, length)
 
+    def send(self, extent: Extent, out: int, progress: Callable[[int], None]) -> None:
+        """Let the kernel copy a file of the image to where an open file is; `progress` hears the image's bytes so far.
+
+        Raises:
+            SourceChanged: the source is not what was staged.
+        """
+        assert extent.source is not None  # noqa: S101  (metadata is not sent)
+        handle, done = self._handle(extent.source), 0
+        while done < extent.length:
+            count = os.sendfile(out, handle, done, min(_SENT_AT_ONCE, extent.length - done))
+            if count == 0:
+                raise SourceChanged(extent.source.path, "became shorter")
+            done += count
+            progress(extent.offset + done)
+
     def _handle(self, source: Source) -> int:
         if self._open is not None and self._open[0] is source:
             return self._open[1]
@@ -273,120 +284,3 @@ def _fill_from(handle: int, offset: int, buffer: memoryview, source: Source) -> 
         if count == 0:
             raise SourceChanged(source.path, "became shorter")
         done += count
-
-
-@dataclass(frozen=True, slots=True)
-class Checksums:
-    """What an image must read as: the SHA-256 of all of it, a CRC-32 for each chunk of 32 blocks."""
-
-    sha256: str
-    chunks: array  # type: ignore[type-arg]  # of unsigned 32-bit integers
-
-    def save(self, path: Path) -> None:
-        """Write to a file: the digest as a line, then the checksums, little-endian."""
-        with path.open("wb") as out:
-            out.write(self.sha256.encode() + b"\n")
-            out.write(_little_endian(self.chunks).tobytes())
-            out.flush()
-            os.fsync(out.fileno())
-
-    @classmethod
-    def load(cls, path: Path) -> "Checksums":
-        """Read what `save` wrote."""
-        digest, _, rest = path.read_bytes().partition(b"\n")
-        chunks = array("I")
-        chunks.frombytes(rest)
-        return cls(digest.decode(), _little_endian(chunks))
-
-
-def read_digest(path: Path) -> str:
-    """Read the SHA-256 of saved checksums, and no more of them."""
-    with path.open("rb") as lines:
-        return next(lines).decode().strip()
-
-
-def _little_endian(values: array) -> array:  # type: ignore[type-arg]
-    if sys.byteorder == "little":
-        return values
-    swapped = array("I", values)
-    swapped.byteswap()
-    return swapped
-
-
-class ChecksumTaker:
-    """Takes an image's checksums as it passes through, in pieces of any size."""
-
-    def __init__(self, block_size: int) -> None:
-        self._chunk = CHUNK_BLOCKS * block_size
-        self._digest = hashlib.sha256()
-        self._chunks = array("I")
-        self._crc = 0
-        self._filled = 0
-
-    def update(self, data: memoryview | bytes) -> None:
-        """Take the next bytes."""
-        view = memoryview(data)
-        self._digest.update(view)
-        while view:
-            part = view[: self._chunk - self._filled]
-            self._crc = zlib.crc32(part, self._crc)
-            self._filled += len(part)
-            view = view[len(part) :]
-            if self._filled == self._chunk:
-                self._chunks.append(self._crc)
-                self._crc = self._filled = 0
-
-    def result(self) -> Checksums:
-        """Return the checksums of everything taken."""
-        chunks = array("I", self._chunks)
-        if self._filled:
-            chunks.append(self._crc)
-        return Checksums(self._digest.hexdigest(), chunks)
-
-
-def take_checksums(image: ExtentMap, progress: Callable[[int], None] = lambda _: None) -> Checksums:
-    """Read a whole image once, checking each file's SHA-256 on the way.
-
-    `progress` hears the bytes read so far.
-
-    Raises:
-        SourceChanged: a source is not what was staged, by its state or by its content.
-    """
-    taker = ChecksumTaker(image.block_size)
-    guard = SourceGuard(image.extents)
-    buffer = memoryview(bytearray(_STRIDE))
-    with ImageReader(image) as reader:
-        for position in range(0, image.size, _STRIDE):
-            part = buffer[: min(_STRIDE, image.size - position)]
-            reader.readinto(position, part)
-            taker.update(part)
-            guard.update(position, part)
-            progress(position + len(part))
-    return taker.result()
-
-
-class SourceGuard:
-    """Compares each file's bytes with its staged SHA-256 as the image passes through in order."""
-
-    def __init__(self, extents: Sequence[Extent]) -> None:
-        self._pending = iter([extent for extent in extents if extent.source is not None and extent.length])
-        self._extent = next(self._pending, None)
-        self._digest = hashlib.sha256()
-
-    def update(self, position: int, data: memoryview) -> None:
-        """Take the image's next bytes, which start at `position`.
-
-        Raises:
-            SourceChanged: a file's bytes have another digest.
-        """
-        end = position + len(data)
-        while self._extent is not None and self._extent.offset < end:
-            extent = self._extent
-            stop = extent.offset + extent.length
-            self._digest.update(data[max(0, extent.offset - position) : stop - position])
-            if stop > end:
-                return
-            assert extent.source is not None  # noqa: S101  (only such are pending)
-            if self._digest.hexdigest() != extent.source.sha256:
-                raise SourceChanged(extent.source.path, "has other content")
-            self._extent, self._digest = next(self._pending, None), hashlib.sha256()

@@ -10,7 +10,8 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, Source, read_digest, read_figures, read_sources
+from jobs.mastering.checksums import Checksums, read_digest
+from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, Source, read_figures, read_sources
 from jobs.mastering.medium import AUDIO_BLOCK
 from jobs.mastering.programme import Programme
 

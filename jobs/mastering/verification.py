@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jobs.errors import MediumDiffers, SourceChanged
-from jobs.mastering.image import CHUNK_BLOCKS, Checksums, ExtentMap, ImageReader
+from jobs.mastering.checksums import Checksums
+from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, ImageReader
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family
 from jobs.mastering.progress import ProgressListener, VerifyProgress

@@ -20,7 +20,7 @@ from jobs.errors import (
     WriteFailed,
 )
 from jobs.mastering.audio_verification import compare_audio
-from jobs.mastering.image import take_checksums
+from jobs.mastering.checksums import take_checksums
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import MediumKind, MediumStatus
 from jobs.mastering.programme import Programme, Track

@@ -16,7 +16,8 @@ from jobs import control, data_disc
 from jobs.catalogue import store_manifest
 from jobs.errors import NotAllowed
 from jobs.manifest import Entry, Manifest
-from jobs.mastering.image import Checksums, ExtentMap
+from jobs.mastering.checksums import Checksums
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.masters import MasterStore
 from jobs.overview import event_documents, find_documents
 from jobs.retention import Pruned, prune

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.mastering.image import Checksums, Extent, ExtentMap, Source, take_checksums
+from jobs.mastering.checksums import Checksums, take_checksums
+from jobs.mastering.image import Extent, ExtentMap, Source
 from jobs.mastering.masters import MasterStore, master_key
 from jobs.mastering.programme import Programme, Track
 

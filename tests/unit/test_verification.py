@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import MediumDiffers
-from jobs.mastering.image import ImageReader, take_checksums
+from jobs.mastering.checksums import take_checksums
+from jobs.mastering.image import ImageReader
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.master import Listener
 from jobs.mastering.masters import MasterStore, StoredMaster
