@@ -3,8 +3,10 @@
 
 import hashlib
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +14,7 @@ from jobs.errors import Faults
 from jobs.laying_out import LaidOut, lay_out_for
 from jobs.manifest import Manifest
 from jobs.mastering.garbage import uncollected
-from jobs.mastering.image import ExtentMap, ImageReader
+from jobs.mastering.image import Extent, ExtentMap, ImageReader
 from jobs.mastering.joliet import default_volume_id, name_faults
 from jobs.mastering.medium import Family
 from jobs.roots import ContentRoots
@@ -26,6 +28,8 @@ Progress = Callable[[str, int, int], None]
 _STRIDE = 1 << 20
 #: Bytes of a file from which on the kernel copies it for us: below, that costs more calls than it saves copying.
 _LARGE = 256 << 10
+#: Small files and pieces of metadata that are worth a second process.
+_CROWD = 2000
 
 
 def lay_out_content(  # noqa: PLR0913  (each has one meaning)
@@ -92,25 +96,75 @@ def copy_image(image: ExtentMap, path: Path, progress: Progress) -> None:
     Raises:
         SourceChanged: a source is not what was scanned, by its state.
     """
-    with _whole_or_not(path) as file, ImageReader(image) as reader:
-        position = 0
-        for extent in image.extents:
-            if extent.source is not None and extent.length >= _LARGE:
-                _copy(reader, position, extent.offset, file, progress)
-                file.flush()
-                reader.send(extent, file.fileno(), lambda done: progress("writing", done, image.size))
-                position = extent.offset + extent.length
-        _copy(reader, position, image.size, file, progress)
+    large = [extent for extent in image.extents if extent.source is not None and extent.length >= _LARGE]
+    strides = list(_strides(image, large))
+    helped = len(image.extents) - len(large) >= _CROWD and threading.active_count() == 1  # a fork loses other threads
+    with _whole_or_not(path) as file:
+        os.truncate(file.fileno(), image.size)
+        copier = _Copier(image, file.fileno(), lambda done: progress("writing", done, image.size))
+        with _helper(copier, strides[1::2]) if helped else nullcontext():
+            copier.copy(strides[::2] if helped else strides)
+            copier.send(large)
+    progress("writing", image.size, image.size)
 
 
-def _copy(reader: ImageReader, start: int, end: int, file: IO[bytes], progress: Progress) -> None:
-    """Copy a range of small files, metadata and gaps, many at a time."""
-    buffer = memoryview(bytearray(min(_STRIDE, end - start)))
-    for position in range(start, end, _STRIDE):
-        part = buffer[: min(_STRIDE, end - position)]
-        reader.readinto(position, part)
-        file.write(part)
-        progress("writing", position + len(part), reader.image.size)
+def _strides(image: ExtentMap, large: Sequence[Extent]) -> Iterator[tuple[int, int]]:
+    """Yield the pieces between large files, as (first byte, byte behind it)."""
+    ends = [0, *(extent.offset + extent.length for extent in large)]
+    for start, end in zip(ends, [*(extent.offset for extent in large), image.size], strict=True):
+        yield from ((position, min(position + _STRIDE, end)) for position in range(start, end, _STRIDE))
+
+
+class _Copier:
+    """Copies parts of an image to where they belong in an open file; `hear` hears about how many bytes are there."""
+
+    def __init__(self, image: ExtentMap, out: int, hear: Callable[[int], None]) -> None:
+        self._image, self._out, self._hear = image, out, hear
+
+    def copy(self, strides: Sequence[tuple[int, int]]) -> None:
+        """Copy small files, metadata and gaps, many at a time."""
+        buffer = memoryview(bytearray(_STRIDE))
+        with ImageReader(self._image) as reader:
+            for start, end in strides:
+                reader.readinto(start, buffer[: end - start])
+                self._write(start, buffer[: end - start])
+                self._hear(end)
+
+    def _write(self, position: int, data: memoryview) -> None:
+        while data:
+            count = os.pwrite(self._out, data, position)
+            data, position = data[count:], position + count
+
+    def send(self, extents: Sequence[Extent]) -> None:
+        """Let the kernel copy large files."""
+        with ImageReader(self._image) as reader:
+            for extent in extents:
+                os.lseek(self._out, extent.offset, os.SEEK_SET)
+                reader.send(extent, self._out, self._hear)
+
+
+@contextmanager
+def _helper(copier: _Copier, strides: Sequence[tuple[int, int]]) -> Iterator[None]:
+    """Let another process copy strides meanwhile: threads would take turns at opening small files.
+
+    Where it fails, they are copied here, so that the reason is met here too.
+    """
+    child = os.fork()
+    if not child:
+        try:
+            copier.copy(strides)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    try:
+        yield
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        raise
+    finally:
+        _, status = os.waitpid(child, 0)
+    if status:
+        copier.copy(strides)
 
 
 @contextmanager

@@ -1,20 +1,21 @@
+# ruff: noqa: PLC0415  (what few images need is imported by them: an image of plain files is begun at once)
 """From a manifest to an image: laid out by its format, for the first medium that holds it. No database is needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from jobs.booting import boot_images
 from jobs.errors import DiscFull
 from jobs.manifest import Manifest
-from jobs.mastering.image import ExtentMap
-from jobs.mastering.image_master import as_it_is
+from jobs.mastering.image import ExtentMap, as_it_is
 from jobs.mastering.joliet import LayoutOptions, layout
-from jobs.mastering.masters import master_key
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, Family, MediumKind, largest
 from jobs.mastering.previous_session import PreviousSession
-from jobs.mastering.programme import Programme
-from jobs.mastering.redbook import AUDIO_LAYOUT_VERSION, layout_audio
 from models.vocabulary import DiscFormat
+
+if TYPE_CHECKING:
+    from jobs.mastering.boot import BootImage
+    from jobs.mastering.programme import Programme
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,15 @@ class LaidOut:
     format: DiscFormat
     options: LayoutOptions
     image: ExtentMap
-    programme: Programme | None = None  #: of audio: its tracks, and what the disc tells of them
+    programme: "Programme | None" = None  #: of audio: its tracks, and what the disc tells of them
     previous: PreviousSession | None = None  #: the session that it follows on a disc, if it does
 
     @property
     def key(self) -> str:
         """The name of the master in the store: all that decides its bytes, and what the disc tells besides."""
+        from jobs.mastering.masters import master_key
+        from jobs.mastering.redbook import AUDIO_LAYOUT_VERSION
+
         how = str(AUDIO_LAYOUT_VERSION) if self.format is DiscFormat.REDBOOK else self.options.canonical
         behind = "" if self.previous is None else f" {self.previous.canonical}"
         return master_key(self.manifest.sha256, f"{self.format} {how}{behind}")
@@ -42,6 +46,8 @@ def lay_out(manifest: Manifest, disc_format: DiscFormat, options: LayoutOptions)
         case DiscFormat.IMAGE:
             return LaidOut(manifest, disc_format, options, as_it_is(manifest))
         case DiscFormat.REDBOOK:
+            from jobs.mastering.redbook import layout_audio
+
             return LaidOut(manifest, disc_format, options, *layout_audio(manifest))
         case _:
             return LaidOut(manifest, disc_format, options, layout(manifest, options))
@@ -67,11 +73,20 @@ def lay_out_for(
         if manifest.bytes > limit * block_size:
             continue  # not even the content alone fits
         family = medium if isinstance(medium, Family) else medium.family
-        boot = boot_images(manifest) if disc_format is DiscFormat.JOLIET else ()
+        boot = boot_images_of(manifest, disc_format)
         laid = lay_out(manifest, disc_format, LayoutOptions(family=family, volume_id=volume_id, boot=boot))
         if laid.image.blocks <= limit:
             return laid, medium
     raise DiscFull(_too_much(manifest.bytes, media[-1], disc_format))
+
+
+def boot_images_of(manifest: Manifest, disc_format: DiscFormat) -> "tuple[BootImage, ...]":
+    """Return the boot images that a manifest's head tells of."""
+    if disc_format is not DiscFormat.JOLIET or not manifest.head:
+        return ()
+    from jobs.booting import boot_images
+
+    return boot_images(manifest)
 
 
 def _too_much(size: int, medium: MediumKind | Family, disc_format: DiscFormat) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from jobs.booting import boot_images
 from jobs.catalogue import load_manifest
 from jobs.errors import SourceChanged
-from jobs.laying_out import LaidOut, lay_out
+from jobs.laying_out import LaidOut, boot_images_of, lay_out
 from jobs.manifest import Manifest
 from jobs.mastering.checksums import take_checksums
 from jobs.mastering.inspection import inspect
@@ -72,5 +71,5 @@ def layout_options(job: Job, manifest: Manifest) -> LayoutOptions:
     """Return the options a job's master was laid out with."""
     medium = requested_medium(job.medium)
     family = medium if isinstance(medium, Family) else medium.family
-    boot = boot_images(manifest) if job.format is DiscFormat.JOLIET else ()
+    boot = boot_images_of(manifest, job.format)
     return LayoutOptions(family=family, volume_id=job.volume_id, udf=job.udf, boot=boot)

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.errors import OrderError
 from jobs.manifest import Entry
 from jobs.mastering.opening import is_for_all, look_at, open_unlinked
-from jobs.ordering import Boot
 from jobs.roots import ContentRoots, shown
+
+if TYPE_CHECKING:
+    from jobs.ordering import Boot
 
 #: Entries of one disc. Links between folders can make a small tree endless in practice; this ends it.
 MAX_ENTRIES = 1_000_000
@@ -39,7 +41,7 @@ class Scan:
     faults: tuple[str, ...]
     title: str = ""
     volume_id: str = ""
-    boot: tuple[Boot, ...] = ()
+    boot: "tuple[Boot, ...]" = ()
 
 
 def scan(paths: Sequence[Path], roots: ContentRoots) -> Scan:
@@ -125,7 +127,7 @@ class Collector:
             self.faults.append("only a file can have a sha256, and its source is a folder")
         self._entries[place] = entry if entry.folder else replace(entry, sha256=sha256)
 
-    def result(self, title: str = "", volume_id: str = "", boot: tuple[Boot, ...] = ()) -> Scan:
+    def result(self, title: str = "", volume_id: str = "", boot: "tuple[Boot, ...]" = ()) -> Scan:
         """Return what was gathered; nothing at all is a fault as well."""
         if not self._entries and not self.faults:
             self.faults.append("there is nothing to burn: no file and no folder in the sources")

@@ -114,9 +114,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _defaults_of_the_home(self) -> "Settings":
-        if self.database_url:
+        embedded = f"sqlite:///{self.home / 'discmill.db'}"
+        self.database_url = self.database_url or embedded
+        if self.database_url != embedded:
             _check_url(self.database_url)
-        self.database_url = self.database_url or f"sqlite:///{self.home / 'discmill.db'}"
         self.broker_url = self.broker_url or f"redis+socket://{quote(str(self.redis_socket))}?virtual_host=0"
         if self.lease < 2 * self.heartbeat:
             raise ValueError("lease must be at least two heartbeats")
@@ -211,7 +212,7 @@ def program_environment() -> dict[str, str]:
 
 
 def _check_url(url: str) -> None:
-    from sqlalchemy import make_url  # noqa: PLC0415  (slow to import; most rigs name no database, and some commands use none)
+    from sqlalchemy import make_url  # noqa: PLC0415  (slow to import, and few rigs name a database)
     from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
 
     try:

@@ -9,12 +9,16 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from jobs.errors import SourceChanged
+from jobs.manifest import Entry, Manifest
 from jobs.mastering.opening import Folders
 
+#: Bytes of a block of a ready-made image.
+_BLOCK = 2048
 #: Blocks that share one checksum, and that are read at once: a drive's largest usual transfer.
 CHUNK_BLOCKS = 32
 #: Bytes that the kernel is asked to copy at once: so often is progress heard, and a signal.
@@ -33,6 +37,11 @@ class Source(NamedTuple):
     mtime_ns: int
     inode: int
     sha256: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Source":
+        """Return where the content of a manifest's entry is read from."""
+        return cls(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
 
     def check(self, found: os.stat_result) -> None:
         """Compare with what is there now.
@@ -61,6 +70,9 @@ class Extent(NamedTuple):
     place: str = ""
 
 
+_OFFSET = attrgetter("offset")
+
+
 @dataclass(frozen=True, slots=True)
 class ExtentMap:
     """The laid-out image of a disc. Extents are sorted and never overlap; gaps read as zeros."""
@@ -82,7 +94,7 @@ class ExtentMap:
     def places(self, first_block: int, blocks: int) -> list[str]:
         """Name what lies in a range of blocks: files by their place, metadata as such."""
         start, end = first_block * self.block_size, (first_block + blocks) * self.block_size
-        index = max(0, bisect.bisect_right(self.extents, start, key=lambda extent: extent.offset) - 1)
+        index = max(0, bisect.bisect_right(self.extents, start, key=_OFFSET) - 1)
         named: list[str] = []
         for extent in self.extents[index:]:
             if extent.offset >= end:
@@ -111,6 +123,12 @@ class ExtentMap:
             head = json.loads(next(lines))
             extents = tuple(_extent(json.loads(line)) for line in lines)
         return cls(head["block_size"], head["blocks"], extents)
+
+
+def as_it_is(manifest: Manifest) -> ExtentMap:
+    """Make the extent map of a manifest whose one entry is an image already."""
+    (entry,) = manifest.entries
+    return ExtentMap(_BLOCK, entry.size // _BLOCK, (Extent(0, entry.size, Source.of(entry), place=entry.path),))
 
 
 def read_figures(path: Path) -> tuple[int, int]:
@@ -202,24 +220,21 @@ class ImageReader:
     def readinto(self, position: int, buffer: memoryview) -> None:
         """Fill `buffer` with the image's bytes from `position`; what no extent covers becomes zeros."""
         extents = self.image.extents
-        index = max(0, bisect.bisect_right(extents, position, key=lambda extent: extent.offset) - 1)
-        filled = 0
-        while filled < len(buffer):
-            extent = extents[index] if index < len(extents) else None
-            here = position + filled
-            if extent is not None and here >= extent.offset + extent.length:
-                index += 1
+        here, end = position, position + len(buffer)
+        first = max(0, bisect.bisect_right(extents, position, key=_OFFSET) - 1)
+        for index in range(first, len(extents)):
+            extent = extents[index]
+            start, stop = extent.offset, min(extent.offset + extent.length, end)
+            if start >= end:
+                break
+            if stop <= here:
                 continue
-            start = min(extent.offset if extent is not None else here + len(buffer), position + len(buffer))
             if here < start:
-                gap = start - here
-                buffer[filled : filled + gap] = bytes(gap)
-                filled += gap
-                continue
-            assert extent is not None  # noqa: S101  (a gap to the end was handled above)
-            part = min(len(buffer) - filled, extent.offset + extent.length - here)
-            self._fill(extent, here - extent.offset, buffer[filled : filled + part])
-            filled += part
+                buffer[here - position : start - position] = bytes(start - here)
+                here = start
+            self._fill(extent, here - start, buffer[here - position : stop - position])
+            here = stop
+        buffer[here - position :] = bytes(end - here)
 
     def _fill(self, extent: Extent, offset: int, buffer: memoryview) -> None:
         if extent.source is None:
@@ -275,12 +290,11 @@ class ImageReader:
 
 
 def _fill_from(handle: int, offset: int, buffer: memoryview, source: Source) -> None:
-    done = 0
-    while done < len(buffer):
+    while buffer:
         try:
-            count = os.preadv(handle, [buffer[done:]], offset + done)
+            count = os.preadv(handle, [buffer], offset)
         except OSError as error:
             raise SourceChanged(source.path, f"can't be read ({error.strerror})") from error
         if count == 0:
             raise SourceChanged(source.path, "became shorter")
-        done += count
+        buffer, offset = buffer[count:], offset + count

@@ -5,7 +5,7 @@ from pathlib import Path
 from jobs.errors import InvalidImage
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.content import Content, check_room
-from jobs.mastering.image import Extent, ExtentMap, Source
+from jobs.mastering.image import ExtentMap, as_it_is
 from jobs.mastering.inspection import inspect_iso
 from jobs.mastering.masters import master_key
 from jobs.mastering.medium import BLOCK
@@ -19,13 +19,6 @@ from models.vocabulary import DiscFormat
 
 #: Whoever uses the library reads what its own rights allow; orders have roots of their own.
 _ANYWHERE = ContentRoots([Path("/")])
-
-
-def as_it_is(manifest: Manifest) -> ExtentMap:
-    """Make the extent map of a manifest whose one entry is an image already."""
-    (entry,) = manifest.entries
-    source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-    return ExtentMap(BLOCK, entry.size // BLOCK, (Extent(0, entry.size, source, place=entry.path),))
 
 
 class ImageDiscMaster(Content):

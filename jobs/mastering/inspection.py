@@ -129,7 +129,7 @@ def _check_sources(image: ExtentMap, wanted: Sequence[tuple[str, Entry]], faults
             found[extent.place].append(extent)
     places: list[tuple[str, int]] = []
     for place, entry in wanted:
-        source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
+        source = Source.of(entry)
         there = found[place]
         right = [extent for extent in there if extent.source == source and extent.length == entry.size]
         if not right:

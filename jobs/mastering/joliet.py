@@ -201,8 +201,7 @@ class _Contents:
     def extents(self, end: int) -> Iterator[Extent]:
         """Say where each file lies. Empty ones lie at the image's end: they are guarded, and in nobody's way."""
         for block, entry, place in (*self._placed, *((end, entry, place) for entry, place in self._empty)):
-            source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-            yield Extent(block * BLOCK, entry.size, source, place=place)
+            yield Extent(block * BLOCK, entry.size, Source.of(entry), place=place)
 
 
 def _from_start(extents: Sequence[Extent], start: int) -> list[Extent]:

@@ -28,11 +28,11 @@ from jobs.mastering.image_master import ImageDiscMaster
 from jobs.mastering.joliet_master import JolietDiscMaster
 from jobs.mastering.masters import StoredMaster
 from jobs.mastering.medium import Family, MediumInfo, MediumStatus
-from jobs.mastering.previous_session import import_session
 from jobs.mastering.progress import BurnComplete, ProgressListener, RecordersChanged
 from jobs.mastering.recorder import BurnOrder, DiscRecorder, Permit
 from jobs.mastering.redbook_master import RedbookDiscMaster
 from jobs.mastering.session import MasteringSession
+from jobs.mastering.session_import import import_session
 from jobs.mastering.stash import Stash
 from models.vocabulary import DiscFormat
 

@@ -130,8 +130,7 @@ def _read_head(manifest: Manifest) -> tuple[Programme, list[int]]:
 
 
 def _extent(place: int, entry: Entry) -> Extent:
-    source = Source(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-    return Extent(place, entry.size, None if entry.folder else source, place=entry.path)
+    return Extent(place, entry.size, None if entry.folder else Source.of(entry), place=entry.path)
 
 
 def _place_faults(extents: Sequence[Extent], size: int) -> Iterator[str]:

@@ -24,7 +24,7 @@ from jobs.mastering.inspection import inspect, inspect_iso, iso_entries
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.joliet_names import Node, plan
 from jobs.mastering.medium import BLOCK, Family
-from jobs.mastering.previous_session import import_session
+from jobs.mastering.session_import import import_session
 from tests.manifests import NOON, a_file, a_folder, entry_of, manifest_of
 
 #: No test depends on how long drawing its examples takes.

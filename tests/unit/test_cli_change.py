@@ -172,6 +172,15 @@ def test_master_writes_the_image_that_a_job_of_the_same_content_burns(shell: Com
     assert [path.name for path in shell.home.glob("*out.iso*")] == ["out.iso"]
 
 
+def test_master_without_checks_writes_the_same_image_and_no_digest(shell: CommandLine, job: str) -> None:
+    image = shell.home / "out.iso"
+
+    result = shell.run("master", shell.home / "tree", "--output", image, "--no-check")
+
+    assert (result.exit_code, result.stdout) == (0, f"{image}\n")
+    assert shell.read("verify", image, "--job", job)["ok"] is True
+
+
 def test_master_leaves_nothing_behind_when_the_content_has_faults(shell: CommandLine) -> None:
     image = shell.home / "out.iso"
 

@@ -60,7 +60,7 @@ COMMANDS = {
     "health": {"--json"},
     "doctor": {"--recorder", "--json"},
     "acceptance": {"--recorder", "--report", "--steps", "--size", "--json"},
-    "master": {"--output", "--medium", "--volume-id"},
+    "master": {"--output", "--medium", "--volume-id", "--no-check"},
     "verify": {"--job", "--json"},
 }
 JOB = {

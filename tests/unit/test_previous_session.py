@@ -17,7 +17,8 @@ from jobs.mastering.inspection_iso import Faults, Found, best_tree, descriptors
 from jobs.mastering.inspection_udf import has_udf
 from jobs.mastering.joliet import LayoutOptions, layout
 from jobs.mastering.medium import BLOCK, Family
-from jobs.mastering.previous_session import EarlierEntry, PreviousSession, ReadBlocks, import_session, merged
+from jobs.mastering.previous_session import EarlierEntry, PreviousSession, merged
+from jobs.mastering.session_import import ReadBlocks, import_session
 from tests.manifests import NOON, a_file, a_folder, manifest_of
 
 #: No test depends on how long drawing its examples takes.
@@ -324,14 +325,14 @@ def test_a_folder_in_itself_is_entered_once() -> None:
 
 
 def test_more_entries_than_anybody_has_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.mastering.previous_session._MOST_ENTRIES", 3)
+    monkeypatch.setattr("jobs.mastering.session_import._MOST_ENTRIES", 3)
 
     with pytest.raises(InvalidImage, match="it has more than 3 entries"):
         import_session(SMALL_DISC.read, 0, SMALL_DISC.blocks)
 
 
 def test_folders_without_end_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.mastering.previous_session._MOST_BLOCKS", 5)
+    monkeypatch.setattr("jobs.mastering.session_import._MOST_BLOCKS", 5)
 
     with pytest.raises(InvalidImage, match="its folders take more room than any tree needs"):
         import_session(SMALL_DISC.read, 0, SMALL_DISC.blocks)
