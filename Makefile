@@ -24,7 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(VENV)/bin/python $(PIP_INSTALL) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-programs: # what the tests need and pip does not have
+programs: # what the tests and the benchmarks need and pip does not have
 	@sh tools/programs.sh
 
 check: setup ## lint, formatting, types, who may import whom
@@ -50,7 +50,7 @@ demo: setup ## a rig of its own makes three verified copies of a real disc on tw
 up: setup ## the whole embedded rig in this terminal; Ctrl-C stops it
 	$(VENV)/bin/discmill up $(ARGS)
 
-bench: setup ## speed, next to peers in the same run
+bench: setup programs ## speed, next to peers in the same run
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 pins: ## write constraints.txt anew (ARGS=--upgrade: with the newest versions)

@@ -16,6 +16,7 @@ from benchmarks import (
     idle,
     latency,
     manifests,
+    mastering,
     memory,
     overhead,
     recorders,
@@ -36,6 +37,7 @@ _BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "assignment": assignment.run,
     "overhead": overhead.run,
     "manifests": manifests.run,
+    "mastering": mastering.run,
     "memory": memory.run,
     "growth": growth.run,
 }

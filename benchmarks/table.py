@@ -4,9 +4,10 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_HEAD = ("what", "unit", "median", "min..max", "peer", "its median", "its min..max", "ratio")
-#: Columns that hold figures.
-_RIGHT = {2, 3, 5, 6, 7}
+_HEAD = ("what", "unit", "median", "min..max", "peer", "its median", "its min..max", "ratio", "goal", "holds")
+#: Columns that hold figures; and how many a table without goals has.
+_RIGHT = {2, 3, 5, 6, 7, 8}
+_WITHOUT_GOALS = 8
 #: Figures that are worth reading.
 _DIGITS = 3
 
@@ -44,25 +45,33 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. Without figures it says why there are none."""
+    """One line of the table. Without figures it says why there are none. `goal` is the highest ratio that is wanted."""
 
     name: str
     unit: str = ""
     ours: Sample | None = None
     peer: str = ""
     theirs: Sample | None = None
+    goal: float | None = None
 
     @property
-    def ratio(self) -> str:
+    def ratio(self) -> float | None:
         """Our median over the peer's."""
         if self.ours is None or self.theirs is None or not self.theirs.median:
-            return ""
-        return f"{self.ours.median / self.theirs.median:.2f}"
+            return None
+        return self.ours.median / self.theirs.median
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The line's texts."""
-        return (self.name, self.unit, *_cells(self.ours), self.peer, *_cells(self.theirs), self.ratio)
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return (self.name, self.unit, *_cells(self.ours), self.peer, *_cells(self.theirs), ratio, *self._judged)
+
+    @property
+    def _judged(self) -> tuple[str, str]:
+        if self.goal is None or self.ratio is None:
+            return "", ""
+        return f"<= {self.goal:.2g}", "yes" if self.ratio <= self.goal else "NO"
 
 
 def skipped(name: str, why: str) -> Row:
@@ -72,8 +81,9 @@ def skipped(name: str, why: str) -> Row:
 
 def render(rows: Sequence[Row]) -> str:
     """Write rows as a Markdown table that is readable as it is."""
-    lines = [_HEAD, *(row.cells for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEAD))]
+    columns = len(_HEAD) if any(row.goal for row in rows) else _WITHOUT_GOALS
+    lines = [line[:columns] for line in (_HEAD, *(row.cells for row in rows))]
+    widths = [max(len(line[column]) for line in lines) for column in range(columns)]
     rule = [("-" * (width - 1) + ":") if column in _RIGHT else "-" * width for column, width in enumerate(widths)]
     return "\n".join(_line(line, widths) for line in (lines[0], rule, *lines[1:]))
 
