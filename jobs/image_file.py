@@ -13,8 +13,9 @@ from typing import IO
 from jobs.errors import Faults
 from jobs.laying_out import LaidOut, lay_out_for
 from jobs.manifest import Manifest
+from jobs.mastering.extents import Extent
 from jobs.mastering.garbage import uncollected
-from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.joliet import default_volume_id, name_faults
 from jobs.mastering.medium import Family
 from jobs.roots import ContentRoots

@@ -10,7 +10,7 @@ from threading import Event
 
 from jobs.errors import OrderError, SourceChanged
 from jobs.manifest import Entry
-from jobs.mastering.image import Source
+from jobs.mastering.extents import Source
 from jobs.mastering.opening import look_at, open_unlinked
 from jobs.roots import ContentRoots, shown
 

@@ -11,7 +11,7 @@ from workers.recorders import open_device
 
 
 def main(folder: Path, evidence: Path, uri: str) -> None:
-    image = ExtentMap.load(folder / "image.jsonl")
+    image = ExtentMap.load(folder / "image.map")
     told = folder / "programme.json"
     programme = Programme.read(told.read_text(encoding="utf-8")) if told.exists() else None
     content = Content(folder, image, take_checksums(image).sha256, folder / "content.bin", evidence, programme)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jobs.mastering.checksums import take_checksums
-from jobs.mastering.image import Extent, ExtentMap, Source
+from jobs.mastering.extents import Extent, Source
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, MediumInfo, MediumKind
 from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.progress import ProgressEvent
@@ -55,7 +56,7 @@ class Content:
 
     def order(self, name: str = "burn", *, simulate: bool = False, speed: float | None = None) -> BurnOrder:
         return BurnOrder(
-            image=self.folder / "image.jsonl",
+            image=self.folder / "image.map",
             size=self.image.size,
             block_size=self.image.block_size,
             sha256=self.sha256,
@@ -96,7 +97,7 @@ def a_content(folder: Path, blocks: int = 1000, block_size: int = BLOCK) -> Cont
     guarded = Source(str(source), stat.st_size, stat.st_mtime_ns, stat.st_ino, digest)
     extents = (Extent(0, 3, None, b"CD1"), Extent(5 * block_size, size, guarded, place="/content.bin"))
     image = ExtentMap(block_size, blocks, extents)
-    image.save(folder / "image.jsonl")
+    image.save(folder / "image.map")
     return Content(folder, image, take_checksums(image).sha256, source, folder / "evidence")
 
 
@@ -106,7 +107,7 @@ def content_of(file: Path) -> Content:
     source = Source(str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino, sha256_of(file))
     image = ExtentMap(BLOCK, stat.st_size // BLOCK, (Extent(0, stat.st_size, source),))
     folder.mkdir()
-    image.save(folder / "image.jsonl")
+    image.save(folder / "image.map")
     return Content(folder, image, source.sha256, file, folder / "evidence")
 
 

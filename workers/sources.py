@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Callable
 
 from jobs.errors import SourceChanged
-from jobs.mastering.image import ExtentMap, Source
+from jobs.mastering.extents import Source
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.opening import Folders, look_at, open_unlinked
 
 _STRIDE = 1 << 20

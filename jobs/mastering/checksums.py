@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.errors import SourceChanged
-from jobs.mastering.image import CHUNK_BLOCKS, Extent, ExtentMap, ImageReader
+from jobs.mastering.extents import Extent
+from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, ImageReader
 
 #: Takes bytes of an image, which start at a position.
 Taker = Callable[[int, memoryview], object]

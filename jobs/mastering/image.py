@@ -4,17 +4,16 @@ The burner imports this module and the standard library alone, so that it starts
 """
 
 import bisect
-import json
 import os
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from jobs.errors import SourceChanged
-from jobs.manifest import Entry, Manifest
+from jobs.manifest import Manifest
+from jobs.mastering.extents import Extent, Source, StoredExtents, write_extents
 from jobs.mastering.opening import Folders
 
 #: Bytes of a block of a ready-made image.
@@ -23,51 +22,6 @@ _BLOCK = 2048
 CHUNK_BLOCKS = 32
 #: Bytes that the kernel is asked to copy at once: so often is progress heard, and a signal.
 _SENT_AT_ONCE = 64 << 20
-
-
-class Source(NamedTuple):
-    """A file that content is read from, as it was when it was staged.
-
-    A tuple, like `Extent`: an image has as many of both as files, and a frozen dataclass takes three times as long
-    to be made.
-    """
-
-    path: str
-    size: int  #: bytes
-    mtime_ns: int
-    inode: int
-    sha256: str
-
-    @classmethod
-    def of(cls, entry: Entry) -> "Source":
-        """Return where the content of a manifest's entry is read from."""
-        return cls(entry.source, entry.size, entry.source_mtime_ns, entry.inode, entry.sha256)
-
-    def check(self, found: os.stat_result) -> None:
-        """Compare with what is there now.
-
-        Raises:
-            SourceChanged: another file, another size or another time.
-        """
-        if not stat.S_ISREG(found.st_mode) or found.st_ino != self.inode:
-            raise SourceChanged(self.path, "was replaced")
-        if found.st_size != self.size:
-            raise SourceChanged(self.path, f"changed its size from {self.size} to {found.st_size} bytes")
-        if found.st_mtime_ns != self.mtime_ns:
-            raise SourceChanged(self.path, "was written to")
-
-
-class Extent(NamedTuple):
-    """A run of bytes of the image: a file's content, or metadata when `source` is None.
-
-    `offset` is the place in the image; `place` is the path on the disc, for reports.
-    """
-
-    offset: int
-    length: int
-    source: Source | None = None
-    data: bytes = b""
-    place: str = ""
 
 
 _OFFSET = attrgetter("offset")
@@ -79,7 +33,7 @@ class ExtentMap:
 
     block_size: int
     blocks: int
-    extents: tuple[Extent, ...]
+    extents: Sequence[Extent]
 
     @property
     def size(self) -> int:
@@ -96,7 +50,8 @@ class ExtentMap:
         start, end = first_block * self.block_size, (first_block + blocks) * self.block_size
         index = max(0, bisect.bisect_right(self.extents, start, key=_OFFSET) - 1)
         named: list[str] = []
-        for extent in self.extents[index:]:
+        for number in range(index, len(self.extents)):
+            extent = self.extents[number]
             if extent.offset >= end:
                 break
             if extent.offset + extent.length > start:
@@ -104,56 +59,24 @@ class ExtentMap:
         return named or ["(padding)"]
 
     def save(self, path: Path) -> None:
-        """Write the map to a file: a JSON line of figures, then one for each extent."""
-        with path.open("w", encoding="utf-8", errors="surrogateescape") as out:
-            json.dump({"block_size": self.block_size, "blocks": self.blocks}, out)
-            for extent in self.extents:
-                out.write("\n")
-                source = None if extent.source is None else extent.source._asdict()
-                row = extent._asdict() | {"source": source, "data": extent.data.hex()}
-                json.dump({key: value for key, value in row.items() if value}, out)
-            out.write("\n")
-            out.flush()
-            os.fsync(out.fileno())
+        """Write the map to a file that `load` opens in a moment, however many extents it has."""
+        write_extents(path, (self.block_size, self.blocks), self.extents)
 
     @classmethod
     def load(cls, path: Path) -> "ExtentMap":
-        """Read a map that `save` wrote."""
-        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-            head = json.loads(next(lines))
-            extents = tuple(_extent(json.loads(line)) for line in lines)
-        return cls(head["block_size"], head["blocks"], extents)
+        """Open a map that `save` wrote; extents are read from it when they are asked for.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        extents = StoredExtents(path)
+        return cls(*extents.figures, extents)
 
 
 def as_it_is(manifest: Manifest) -> ExtentMap:
     """Make the extent map of a manifest whose one entry is an image already."""
     (entry,) = manifest.entries
     return ExtentMap(_BLOCK, entry.size // _BLOCK, (Extent(0, entry.size, Source.of(entry), place=entry.path),))
-
-
-def read_figures(path: Path) -> tuple[int, int]:
-    """Read block size (bytes) and blocks of a saved map, and no more of it."""
-    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-        head = json.loads(next(lines))
-    return head["block_size"], head["blocks"]
-
-
-def read_sources(path: Path) -> Iterator[Source]:
-    """Read through the sources of a saved map, one at a time."""
-    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-        next(lines)
-        for line in lines:
-            source = _extent(json.loads(line)).source
-            if source is not None:
-                yield source
-
-
-def _extent(row: dict[str, object]) -> Extent:
-    fields = {"offset": 0, "length": 0, **row, "data": bytes.fromhex(str(row.get("data", "")))}
-    source = row.get("source")
-    if isinstance(source, dict):
-        fields["source"] = Source(**{"size": 0, "mtime_ns": 0, "inode": 0, **source})
-    return Extent(**fields)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,15 +174,15 @@ class ImageReader:
             SourceChanged: it is not what was staged.
         """
         extents = self.image.extents
-        index = bisect.bisect_right(extents, position, key=lambda extent: extent.offset) - 1
-        if index < 0 or extents[index].source is None:
+        index = bisect.bisect_right(extents, position, key=_OFFSET) - 1
+        extent = extents[index] if index >= 0 else None
+        if extent is None or extent.source is None:
             return None
-        extent, block = extents[index], self.image.block_size
+        block = self.image.block_size
         length = (extent.offset + extent.length - position) // block * block
-        source = extent.source
-        if length <= 0 or source is None:
+        if length <= 0:
             return None
-        return FileRun(source, self._handle(source), position - extent.offset, length)
+        return FileRun(extent.source, self._handle(extent.source), position - extent.offset, length)
 
     def send(self, extent: Extent, out: int, progress: Callable[[int], None]) -> None:
         """Let the kernel copy a file of the image to where an open file is; `progress` hears the image's bytes so far.
@@ -277,7 +200,7 @@ class ImageReader:
             progress(extent.offset + done)
 
     def _handle(self, source: Source) -> int:
-        if self._open is not None and self._open[0] is source:
+        if self._open is not None and self._open[0] == source:
             return self._open[1]
         self._leave()
         try:

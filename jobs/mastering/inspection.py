@@ -12,7 +12,8 @@ from pathlib import Path
 from jobs.errors import InvalidImage
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.boot import BootImage
-from jobs.mastering.image import Extent, ExtentMap, ImageReader, Source
+from jobs.mastering.extents import Extent, Source
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection_boot import check_boot
 from jobs.mastering.inspection_iso import Descriptor, Faults, Found, Tree, best_tree, descriptors
 from jobs.mastering.inspection_pycdlib import MOST_ENTRIES, Disc, ask_pycdlib

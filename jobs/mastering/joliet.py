@@ -12,7 +12,8 @@ from operator import attrgetter
 from jobs.errors import BadName, BootNeedsBlankDisc, DiscError, DiscFull, Faults, InvalidImage, OrderError
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.boot import BootImage, boot_faults
-from jobs.mastering.image import Extent, ExtentMap, Source
+from jobs.mastering.extents import Extent, Source
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.joliet_names import name_faults, plan, second
 from jobs.mastering.joliet_volume import Labels, Shape, Volume
 from jobs.mastering.medium import BLOCK, Family

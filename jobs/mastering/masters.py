@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.mastering.checksums import Checksums, read_digest
-from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap, Source, read_figures, read_sources
+from jobs.mastering.extents import Source, read_figures, read_sources
+from jobs.mastering.image import CHUNK_BLOCKS, ExtentMap
 from jobs.mastering.medium import AUDIO_BLOCK
 from jobs.mastering.programme import Programme
 
-_IMAGE = "image.jsonl"
+_IMAGE = "image.map"
 _CHECKSUMS = "checksums.bin"
 _PROGRAMME = "programme.json"
 

@@ -12,7 +12,8 @@ from itertools import pairwise
 from jobs.errors import Faults
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.cd_text import text_faults
-from jobs.mastering.image import Extent, ExtentMap, Source
+from jobs.mastering.extents import Extent, Source
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.medium import AUDIO_BLOCK
 from jobs.mastering.programme import MOST_TRACKS, DiscText, Programme, Track
 

@@ -308,14 +308,20 @@ def digest(file: Path, parts: Sequence[tuple[int, int]]) -> str:
     return taken.hexdigest()
 
 
-def test_a_file_above_4_gib_is_whole_for_every_judge(tmp_path: Path) -> None:
-    size = 4_617_089_843  # 4.3 GiB, and not a whole number of blocks
+@pytest.mark.parametrize(
+    ("size", "family"),
+    [
+        (4_617_089_843, Family.DVD_DL),  # 4.3 GiB, and not a whole number of blocks
+        (95_000_000_001, Family.BD),  # all of a BD-R XL; a hole takes no room
+    ],
+)
+def test_a_file_above_4_gib_is_whole_for_every_judge(tmp_path: Path, size: int, family: Family) -> None:
     sources = tmp_path / "sources"
     sources.mkdir()
     (sources / "after.txt").write_text("after")
     huge = Entry("huge.bin", size, NOON * 10**9, source="/nowhere")
     manifest = Manifest.of([huge, entry_of(sources / "after.txt", "zz after.txt")])
-    image = layout(manifest, LayoutOptions(Family.DVD_DL, "HUGE"))
+    image = layout(manifest, LayoutOptions(family, "HUGE"))
     inspect(image, manifest)
     file = tmp_path / "huge.iso"
     write(image, file, skip_above=1 << 30)

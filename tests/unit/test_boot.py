@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jobs.errors import BootNeedsBlankDisc, Faults, InvalidImage
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.boot import BootImage, Emulation, Platform, boot_faults, partition_type_of
-from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.extents import Extent
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection import inspect
 from jobs.mastering.inspection_boot import BootEntry, read_catalogue
 from jobs.mastering.inspection_records import Malformed

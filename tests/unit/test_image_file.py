@@ -10,8 +10,12 @@ from jobs import image_file
 from jobs.errors import SourceChanged
 from jobs.image_file import copy_image, lay_out_content, write_image
 from jobs.laying_out import LaidOut
+from jobs.manifest import Manifest
 from jobs.mastering.image import ExtentMap, ImageReader
+from jobs.mastering.joliet import LayoutOptions, layout
+from jobs.mastering.medium import Family
 from jobs.roots import ContentRoots
+from jobs.scanning import scan
 
 
 def silent(_phase: str, _done: int, _total: int) -> None:
@@ -94,3 +98,24 @@ def test_progress_ends_with_all_bytes(content: Path, tmp_path: Path) -> None:
 
     assert heard[-1] == ("writing", image.size, image.size)
     assert all(0 <= done <= image.size for _, done, _ in heard)
+
+
+def test_an_image_of_95_gb_is_read_near_its_end(tmp_path: Path) -> None:
+    folder, end = tmp_path / "content", b"the end of a BD-R XL"
+    folder.mkdir()
+    with (folder / "huge.bin").open("wb") as file:
+        file.seek(95_000_000_000 - len(end))
+        file.write(end)
+    (folder / "next.txt").write_bytes(b"what follows it")
+
+    image = layout(Manifest.unhashed(scan([folder], ContentRoots([folder])).entries), LayoutOptions(Family.BD, "XL"))
+    image.save(tmp_path / "image.map")
+    stored = ExtentMap.load(tmp_path / "image.map")
+
+    places = {extent.place: extent for extent in stored.extents}
+    huge, following = places["huge.bin"], places["next.txt"]
+    with ImageReader(stored) as reader:
+        window = reader.read(huge.offset + huge.length - 100, following.offset - huge.offset - huge.length + 200)
+    assert stored.size > 95_000_000_000
+    assert window.startswith(bytes(100 - len(end)) + end + b"\0")
+    assert b"what follows it" in window

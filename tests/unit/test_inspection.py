@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from jobs.errors import InvalidImage
 from jobs.manifest import Manifest
-from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.extents import Extent
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection import IsoSummary, inspect, inspect_iso, iso_entries
 from jobs.mastering.inspection_iso import Faults
 from jobs.mastering.inspection_pycdlib import Disc, ask_pycdlib

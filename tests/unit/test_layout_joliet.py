@@ -18,7 +18,8 @@ from jobs.errors import BadName, DiscError, DiscFull, InvalidImage, SourceChange
 from jobs.manifest import Entry, Manifest
 from jobs.mastering import joliet
 from jobs.mastering import joliet_names as naming
-from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.extents import Extent
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection import inspect
 from jobs.mastering.inspection_iso import Faults, Tree, descriptors
 from jobs.mastering.inspection_udf import UdfTree, has_udf

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from jobs.errors import AlreadyStaged, InvalidImage, OrderError
 from jobs.manifest import Manifest
-from jobs.mastering.image import Extent, ExtentMap, ImageReader
+from jobs.mastering.extents import Extent
+from jobs.mastering.image import ExtentMap, ImageReader
 from jobs.mastering.inspection import inspect
 from jobs.mastering.inspection_iso import Faults, Found, best_tree, descriptors
 from jobs.mastering.inspection_udf import has_udf
