@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.laying_out import lay_out_for
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.medium import AUDIO_BLOCK, Family
 from jobs.mastering.programme import DiscText, Programme, Track
 from jobs.mastering.redbook import audio_manifest
-from jobs.preparation import lay_out_for, prepare_master
+from jobs.preparation import prepare_master
 from models.vocabulary import DiscFormat
 
 _MIB = 1 << 20
