@@ -8,7 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from jobs.mastering.image import ExtentMap, take_checksums
+from jobs.mastering.checksums import take_checksums
+from jobs.mastering.image import ExtentMap
 from jobs.mastering.medium import MediumInfo
 from tests.burns import Content, Ear
 from workers.recorders import open_device
@@ -18,7 +19,7 @@ WAITING, PERMITTED, GONE = "waiting", "permitted", "gone"
 
 
 def main(folder: Path, evidence: Path, uri: str, moment: str) -> None:
-    image = ExtentMap.load(folder / "image.jsonl")
+    image = ExtentMap.load(folder / "image.map")
     content = Content(folder, image, take_checksums(image).sha256, folder / "content.bin", evidence)
     recorder = open_device(uri).recorder
     recorder.expect(content.order().image)

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import SourceChanged, WriteFailed
-from jobs.mastering.image import Extent, ExtentMap, FileRun, ImageReader, Source
+from jobs.mastering.extents import Extent, Source
+from jobs.mastering.image import ExtentMap, FileRun, ImageReader
 from jobs.mastering.medium import BLOCK
 from workers.feeding import Feeder, new_digest
 from workers.recorders.burn_program import BurnProgram
