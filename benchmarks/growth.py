@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text, update
 
-from benchmarks.assignment import RECORDER, a_job, a_recorder, copies_of, new_database
+from benchmarks.assignment import RECORDER
+from benchmarks.crowd import Crowd, a_recorder, add_queue
 from benchmarks.measuring import Scale, seconds
-from benchmarks.postgres import running_postgres
+from benchmarks.postgres import new_database, running_postgres
 from benchmarks.table import Row, Sample, skipped
 from jobs import ledger
 from jobs.figures import read_figures
@@ -17,8 +18,6 @@ from jobs.schema import upgrade
 from models.attempt import Attempt
 from models.base import new_id
 from models.database import Database
-from models.job import Copy
-from models.manifest import Manifest, ManifestEntry
 from models.recorder import Recorder
 from models.vocabulary import Condition, Outcome, Stage
 
@@ -40,8 +39,8 @@ def _measure(kind: str, url: str, discs: int) -> Iterator[Row]:
     upgrade(url)
     database = Database(url)
     before = _sizes(database)
-    for _ in range(discs // _COPIES_A_JOB):
-        _make_job(database)
+    for number in range(discs // _COPIES_A_JOB):
+        _make_job(database, number)
     sizes, counts = _sizes(database), _counts(database)
     for table in _TABLES:
         bytes_a_row = (sizes[table] - before[table]) / counts[table]
@@ -57,28 +56,14 @@ def _growth(sizes: dict[str, int], before: dict[str, int]) -> int:
     return sum(sizes[table] - before[table] for table in _TABLES if table != "manifest_entry")
 
 
-def _make_job(database: Database) -> None:
+def _make_job(database: Database, number: int) -> None:
     """Order discs and make them, with the protocol's own moves; each has content of ten files."""
     with database.write() as db:
         if db.get(Recorder, RECORDER) is None:
-            db.add(a_recorder())
-        manifest = Manifest(sha256=new_id(), entries=10, bytes=1, complete=True)
-        db.add(manifest)
-        db.flush()
-        db.execute(insert(ManifestEntry), [_entry(manifest.id, position) for position in range(10)])
-        job = a_job(manifest.id, _COPIES_A_JOB)
-        db.add(job)
-        db.flush()
-        db.execute(insert(Copy), copies_of(job))
+            db.add(a_recorder(RECORDER))
+        add_queue(db, Crowd(_COPIES_A_JOB, _COPIES_A_JOB, files_a_job=9), f"job {number}")
     for _ in range(_COPIES_A_JOB):
         _make_disc(database)
-
-
-def _entry(manifest: int, position: int) -> dict[str, object]:
-    name = f"photo {position:05d}.jpeg"
-    facts = {"size": 1, "mtime_ns": 1, "source_mtime_ns": 1, "inode": position, "folder": False}
-    place = {"path": f"2024/holidays/{name}", "name": name, "source": f"/srv/content/2024/holidays/{name}"}
-    return {"manifest_id": manifest, "position": position, "sha256": new_id().ljust(64, "0"), **place, **facts}
 
 
 def _make_disc(database: Database) -> None:

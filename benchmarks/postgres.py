@@ -38,6 +38,15 @@ def running_postgres(folder: Path) -> Iterator[str | None]:
             server.wait()
 
 
+def new_database(server: str, name: str) -> str:
+    """Make a database on a server; return its URL."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as db:
+        db.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.replace("/postgres?", f"/{name}?")
+
+
 def _start(programs: Path, home: Path, account: tuple[int, int] | None) -> "subprocess.Popen[bytes]":
     user, group = account or (None, None)
     groups: list[str | int] | None = None if account is None else []

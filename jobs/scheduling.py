@@ -166,7 +166,8 @@ def _next_of_class(recorder: str, name: str, room: int) -> Select[Copy]:
 def assign(database: Database, ring: Ring) -> list[Assignment]:
     """Give every ready recorder its next copy, each in a transaction of its own; commit, then ring."""
     with database.read() as db:
-        ready = db.scalars(select(Recorder.name).where(*_is_ready()).order_by(Recorder.name)).all()
+        names = select(Recorder.name).where(*_is_ready()).order_by(Recorder.name)
+        ready = db.scalars(names).all() if queued_classes(db) else []  # an idle rig is asked no more than that
     made = []
     for name in ready:
         assignment = assign_to(database, name)

@@ -98,7 +98,7 @@ class Binding:
             if self._in_use.acquire(timeout=self.station.settings.watch):
                 try:
                     if self._tend(step):
-                        step = caretaker.round_trip
+                        step = caretaker.patrol
                 finally:
                     self._in_use.release()
             self._stop.wait(self.station.settings.watch)

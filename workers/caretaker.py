@@ -20,6 +20,7 @@ from workers.attempt import run_attempt
 from workers.registry import Sight, call_person, observe, tell_features
 from workers.requests import answer_requests
 from workers.station import Station
+from workers.stillness import read_facts
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,21 @@ def start_up(station: Station) -> None:
     if promised is not None:
         run_attempt(station, promised)
         look(station)
+
+
+def patrol(station: Station) -> None:
+    """Make a round, unless database, tray and stock are as the last one found them."""
+    facts = read_facts(station.database, station.name)
+    if station.stillness.has(facts) and _is_untouched(station):
+        return
+    station.stillness.begin()
+    round_trip(station)
+    station.stillness.keep(facts, station.settings.heartbeat)
+
+
+def _is_untouched(station: Station) -> bool:
+    found, device = station.stillness, station.device
+    return device.recorder.probe() == found.medium and tuple(device.loader.stock()) == found.stock
 
 
 def round_trip(station: Station) -> None:
@@ -116,7 +132,8 @@ def _finish_what_was_left(station: Station) -> None:
 
 
 def _see(station: Station) -> None:
-    observe(station.database, station.owner, _sight(station, _stocked(station)))
+    medium = station.stillness.medium = _stocked(station)
+    observe(station.database, station.owner, _sight(station, medium))
 
 
 def _stocked(station: Station) -> MediumInfo | None:
@@ -124,6 +141,7 @@ def _stocked(station: Station) -> MediumInfo | None:
     recorder, loader = station.device.recorder, station.device.loader
     medium = recorder.probe()
     stock = loader.stock()
+    station.stillness.stock = tuple(stock)
     if not stock or _is_set_aside(station):
         return medium
     if medium is not None and medium.used and not _is_wanted(station, medium):

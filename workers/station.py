@@ -20,6 +20,7 @@ from jobs.settings import Settings
 from models.base import new_id
 from models.database import Database
 from workers.flower_events import Voice
+from workers.stillness import Stillness
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class Station:
     stopping: threading.Event = field(default_factory=threading.Event)
     misfeeds: int = 0  #: wrong media in a row that the loader brought
     rung: str = ""  #: the promised attempt that the caretaker rang for last
+    stillness: Stillness = field(default_factory=Stillness)
 
     @property
     def masters(self) -> MasterStore:
