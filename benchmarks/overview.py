@@ -9,6 +9,7 @@ from benchmarks.crowd import Crowd, a_recorder, add_history, add_queue, job_id, 
 from benchmarks.measuring import Scale, seconds
 from benchmarks.postgres import new_database, running_postgres
 from benchmarks.table import Row, Sample, skipped
+from jobs.following import Follower
 from jobs.overview import find_documents, job_document, job_documents, recorder_documents
 from jobs.schema import upgrade
 from models.database import Database
@@ -53,10 +54,17 @@ def _looks(waiting: Crowd, made: int) -> Iterator[tuple[str, Look]]:
     yield "jobs --state active, there is none", partial(job_documents, state="active")
     yield "show, a job of 10 copies", partial(job_document, job_id=job_id("queued", waiting.jobs // 2))
     yield f"show, a job with {made:,} copies queued", partial(job_document, job_id=job_id("waits", 0))
-    yield f"show, a job with {made:,} discs", partial(job_document, job_id=job_id("large", 0))
+    yield f"show, a job with {made:,} discs, the last 100", partial(job_document, job_id=job_id("large", 0), limit=100)
+    yield f"show --json, a job with {made:,} discs, all", partial(job_document, job_id=job_id("large", 0))
+    yield f"watch, a look at a job with {made:,} discs", _following(job_id("large", 0))
     yield "find, a name that one job has", partial(find_documents, what=f"file {waiting.jobs // 2}-5")
     yield "find, a digest that one file has", partial(find_documents, what=f"{waiting.jobs // 2:056x}{5:08x}")
+    yield f"find, a name that {waiting.jobs:,} jobs have", partial(find_documents, what="README.TXT")
     yield f"recorders, {len(_RECORDERS)}, {made:,} discs", recorder_documents
+
+
+def _following(job: str) -> Look:
+    return Follower(job).look
 
 
 def _row(name: str, database: Database, look: Look, rounds: int) -> Row:

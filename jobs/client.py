@@ -8,6 +8,7 @@ from typing import Self
 
 from jobs import control
 from jobs.dispatch import CeleryBell
+from jobs.following import Follower
 from jobs.intake import Progress, silent
 from jobs.ordering import Content, Options
 from jobs.overview import Document, discs_in_trays, job_document, notes_of
@@ -121,9 +122,11 @@ class JobHandle:
     def looks(self) -> Iterator[Report]:
         """Yield a report at every look, without a pause; the last when it is over and its discs left their trays."""
         over: float | None = None
+        follower = Follower(self.id)
         while True:
             are_out = over is not None and self._discs_are_out()  # asked first: then the report knows their places
-            report = self.report()
+            with self._client.database.read() as db:
+                report = Report(follower.look(db))
             yield report
             if report.needs_nobody:
                 over = None

@@ -1,11 +1,12 @@
 """What is shown: read-only documents, whose keys are a contract."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from jobs.errors import NotFound, OrderError
@@ -22,17 +23,37 @@ Document = dict[str, object]
 NOTED = "noted"
 #: Share of an attempt's work that each stage stands for: a disc is written, then read.
 _WRITTEN, _VERIFIED = 0.5, 0.5
+#: Ids in one statement; PostgreSQL takes 65,535 values at most.
+_IDS = 1000
+#: An attempt and the number of its copy, joined: a list of 100,000 copies is more than a statement can hold. Columns
+#: rather than objects, which would take most of the time; in parts, for PostgreSQL ends a transaction that idles.
+_ATTEMPTS: Select[Any] = (
+    select(*Attempt.__table__.columns, Copy.number)
+    .join(Copy, Copy.id == Attempt.copy_id)
+    .execution_options(yield_per=1000)
+)
 
 
-def job_document(db: Session, job_id: str) -> Document:
-    """Describe a job and every attempt to make its discs.
+def job_document(db: Session, job_id: str, limit: int | None = None) -> Document:
+    """Describe a job and every attempt to make its discs, or the last `limit` of them.
 
     Raises:
         NotFound: no such job.
     """
     job = find_job(db, job_id)
-    attempts = db.scalars(select(Attempt).where(Attempt.job_id == job.id).order_by(Attempt.id)).all()
-    return {**_summaries(db, [job])[0], "discs": _attempt_documents(db, attempts)}
+    query = _ATTEMPTS.where(Attempt.job_id == job.id).order_by(Attempt.id.desc()).limit(limit)
+    return {**_summaries(db, [job])[0], "discs": _attempt_documents(db, query)[::-1]}
+
+
+def attempts_of(db: Session, job: str, after: str = "") -> list[tuple[bool, Document]]:
+    """Describe a job's attempts behind one of them, each with whether it is over: settled, and its disc has left."""
+    query = _ATTEMPTS.where(Attempt.job_id == job, Attempt.id > after).order_by(Attempt.id)
+    return [(_is_over(row), _attempt_document(row)) for row in db.execute(query)]
+
+
+def outcomes_of(db: Session, job: str) -> "Counter[object]":
+    """Count a job's attempts by their outcome."""
+    return _outcomes(db, [job]).get(job, Counter())
 
 
 def job_summary(db: Session, job_id: str) -> Document:
@@ -78,11 +99,11 @@ def attempt_document(db: Session, attempt_id: str) -> Document:
     Raises:
         NotFound: no such attempt.
     """
-    attempt = db.get(Attempt, attempt_id)
-    if attempt is None:
+    found = _attempt_documents(db, _ATTEMPTS.where(Attempt.id == attempt_id))
+    if not found:
         message = f"no attempt {attempt_id}"
         raise NotFound(message)
-    return _attempt_documents(db, [attempt])[0]
+    return found[0]
 
 
 def attempt_at(db: Session, job: str, path: Path) -> Attempt | None:
@@ -93,13 +114,13 @@ def attempt_at(db: Session, job: str, path: Path) -> Attempt | None:
 
 def disc_documents(db: Session, job: str | None = None, recorder: str | None = None) -> list[Document]:
     """Describe every attempt that touched a disc."""
-    query = select(Attempt).where(Attempt.medium_id.is_not(None)).order_by(Attempt.id)
+    query = _ATTEMPTS.where(Attempt.medium_id.is_not(None)).order_by(Attempt.id)
     query = query.where(or_(Attempt.outcome.is_(None), Attempt.outcome != Outcome.UNUSED))
     if job is not None:
         query = query.where(Attempt.job_id == find_job(db, job).id)
     if recorder is not None:
         query = query.where(Attempt.recorder == recorder)
-    return _attempt_documents(db, db.scalars(query).all())
+    return _attempt_documents(db, query)
 
 
 def discs_in_trays(db: Session, job: str) -> int:
@@ -150,17 +171,13 @@ def find_documents(db: Session, what: str) -> list[Document]:
     name = what.rpartition("/")[2]
     digests = or_(ManifestEntry.sha256 == digest, ManifestEntry.origin_sha256 == digest)
     match = digests if is_digest else ManifestEntry.name == name
-    query = (
-        select(ManifestEntry, Job)
-        .join(Job, Job.manifest_id == ManifestEntry.manifest_id)
-        .where(match)
-        .order_by(Job.id, ManifestEntry.position)
-    )
     if "/" in what and not is_digest:
-        query = query.where(ManifestEntry.path == what.strip("/"))
-    rows = db.execute(query).all()
-    discs = _discs_of(db, {job.id for _, job in rows})
-    return [_find_document(entry, job, discs.get(job.id, [])) for entry, job in rows]
+        match = and_(match, ManifestEntry.path == what.strip("/"))
+    columns: list[Any] = [ManifestEntry.path, ManifestEntry.size, ManifestEntry.sha256, Job.id.label("job"), Job.title]
+    query: Select[Any] = select(*columns).join(Job, Job.manifest_id == ManifestEntry.manifest_id).where(match)
+    rows = db.execute(query.order_by(Job.id, ManifestEntry.position)).all()
+    discs = _discs_of(db, list(dict.fromkeys(row.job for row in rows)))
+    return [_find_document(row, discs.get(row.job, [])) for row in rows]
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -173,12 +190,7 @@ def _summaries(db: Session, jobs: Sequence[Job]) -> list[Document]:
     copies = _grouped(
         db, select(Copy.job_id, Copy.state, func.count()).where(Copy.job_id.in_(ids)).group_by(Copy.job_id, Copy.state)
     )
-    outcomes = _grouped(
-        db,
-        select(Attempt.job_id, Attempt.outcome, func.count())
-        .where(Attempt.job_id.in_(ids))
-        .group_by(Attempt.job_id, Attempt.outcome),
-    )
+    outcomes = _outcomes(db, ids)
     under_way = _work_under_way(db, ids)
     manifests = {
         row.id: row for row in db.scalars(select(Manifest).where(Manifest.id.in_([job.manifest_id for job in jobs])))
@@ -228,18 +240,22 @@ def _job_document(
     }
 
 
-def _attempt_documents(db: Session, attempts: Sequence[Attempt]) -> list[Document]:
-    numbers = dict(
-        db.execute(select(Copy.id, Copy.number).where(Copy.id.in_({attempt.copy_id for attempt in attempts}))).all()
-    )
-    return [_attempt_document(attempt, numbers[attempt.copy_id]) for attempt in attempts]
+def _attempt_documents(db: Session, query: Select[Any]) -> list[Document]:
+    return [_attempt_document(row) for row in db.execute(query)]
 
 
-def _attempt_document(attempt: Attempt, copy: int) -> Document:
+def _is_over(attempt: Row[Any]) -> bool:
+    """Say of an attempt that nothing but an operator's word will change it."""
+    if attempt.outcome in {None, Outcome.LOST}:
+        return False
+    return attempt.ejected is not None or attempt.outcome in {Outcome.UNUSED, Outcome.SIMULATED}
+
+
+def _attempt_document(attempt: Row[Any]) -> Document:
     error = {"code": attempt.error_code, "message": attempt.error_message, "remedy": attempt.error_remedy}
     return {
         "attempt": attempt.id,
-        "copy": copy,
+        "copy": attempt.number,
         "job": attempt.job_id,
         "recorder": attempt.recorder,
         "stage": attempt.stage,
@@ -317,25 +333,26 @@ def _event_document(event: Event) -> Document:
     }
 
 
-def _find_document(entry: ManifestEntry, job: Job, discs: list[tuple[str, Outcome | None]]) -> Document:
+def _find_document(row: Row[Any], discs: list[tuple[str, Outcome | None]]) -> Document:
     return {
-        "path": entry.path,
-        "size": entry.size,
-        "sha256": entry.sha256,
-        "job": job.id,
-        "title": job.title,
+        "path": row.path,
+        "size": row.size,
+        "sha256": row.sha256,
+        "job": row.job,
+        "title": row.title,
         "discs": [attempt for attempt, _ in discs],
         "good": sum(outcome is Outcome.GOOD for _, outcome in discs),
     }
 
 
-def _discs_of(db: Session, jobs: Iterable[str]) -> dict[str, list[tuple[str, Outcome | None]]]:
-    query = select(Attempt.job_id, Attempt.id, Attempt.outcome).where(
-        Attempt.job_id.in_(list(jobs)), Attempt.outcome.in_([Outcome.GOOD, Outcome.SURPLUS])
-    )
+def _discs_of(db: Session, jobs: Sequence[str]) -> dict[str, list[tuple[str, Outcome | None]]]:
     found: dict[str, list[tuple[str, Outcome | None]]] = {}
-    for job, attempt, outcome in db.execute(query.order_by(Attempt.id)).all():
-        found.setdefault(job, []).append((attempt, outcome))
+    for start in range(0, len(jobs), _IDS):
+        query = select(Attempt.job_id, Attempt.id, Attempt.outcome).where(
+            Attempt.job_id.in_(jobs[start : start + _IDS]), Attempt.outcome.in_([Outcome.GOOD, Outcome.SURPLUS])
+        )
+        for job, attempt, outcome in db.execute(query.order_by(Attempt.id)).all():
+            found.setdefault(job, []).append((attempt, outcome))
     return found
 
 
@@ -361,6 +378,11 @@ def _share(stage: Stage, done: int, total: int) -> float:
             return _WRITTEN + _VERIFIED * fraction
         case _:
             return 0.0
+
+
+def _outcomes(db: Session, jobs: Sequence[str]) -> dict[str, "Counter[object]"]:
+    query = select(Attempt.job_id, Attempt.outcome, func.count()).where(Attempt.job_id.in_(jobs))
+    return _grouped(db, query.group_by(Attempt.job_id, Attempt.outcome))
 
 
 def _outcomes_by_recorder(db: Session) -> dict[str, "Counter[object]"]:

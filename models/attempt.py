@@ -32,6 +32,7 @@ class Attempt(Base):
         _one("uq_attempt_copy_good", "copy_id", where=_GOOD),
         _one("uq_attempt_medium", "medium_id", "medium_erases", "medium_session", where=_WROTE),
         Index(None, "job_id", "outcome"),
+        Index(None, "job_id", "id"),
         Index(None, "copy_id"),
         Index(None, "recorder", "id"),
         Index(None, "recorder", "outcome"),

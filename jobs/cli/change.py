@@ -75,13 +75,13 @@ def cancel(
 ) -> None:
     """Call an order off: a disc that is being written is spoiled, one that is being verified is finished."""
     from jobs import control
-    from jobs.overview import job_document
+    from jobs.overview import job_summary
 
     with doors.database() as database:
         whole_id = _job_id(database, job)
         control.cancel(database, whole_id, client)
         with database.read() as db:
-            is_over = job_document(db, whole_id)["state"] == "cancelled"
+            is_over = job_summary(db, whole_id)["state"] == "cancelled"
     console.say("cancelled" if is_over else "cancelling; `discmill watch` tells when its last discs are settled")
 
 

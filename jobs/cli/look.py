@@ -19,6 +19,8 @@ app = typer.Typer()
 
 #: Events asked for at once, and seconds between two looks for new ones.
 _PAGE, _LOOK = 1000, 0.25
+#: Attempts that a person is shown of one order.
+_ATTEMPTS = 100
 #: On PostgreSQL an event may become visible after a later one: so many are read again.
 _OVERLAP = 200
 
@@ -87,12 +89,20 @@ def list_jobs(
 
 
 @app.command(rich_help_panel=console.ORDERS)
-def show(job: JobId, *, as_json: AsJson = False) -> None:
-    """Show one order and every attempt to make its discs."""
+def show(
+    job: JobId,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The last N attempts; default: all with --json, else 100.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show one order and the attempts to make its discs."""
     from jobs.overview import job_document
 
+    most = limit if as_json else limit or _ATTEMPTS
     with doors.reading() as db:
-        document = job_document(db, doors.job_id(db, job))
+        document = job_document(db, doors.job_id(db, job), most)
     if as_json:
         console.print_json(document)
         return
@@ -100,6 +110,8 @@ def show(job: JobId, *, as_json: AsJson = False) -> None:
     attempts = document["discs"]
     if isinstance(attempts, list) and attempts:
         console.print_table(attempts, _DISC_COLUMNS)
+        if len(attempts) == most:
+            console.say(f"these are the last {most} attempts; `discmill discs --job {document['job']}` lists all discs")
 
 
 @app.command(rich_help_panel=console.DISCS)

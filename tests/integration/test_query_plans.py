@@ -1,5 +1,6 @@
 """What grows with the queue and the history, and what does not: the databases' own word on the questions asked most."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from jobs import ledger
 from jobs.figures import discs_by_recorder, jobs_by_state, queued_by_class
 from jobs.ledger import Owner
 from jobs.mastering.medium import MediumKind
-from jobs.overview import find_documents
+from jobs.overview import Document, attempts_of, find_documents, job_document, job_documents
 from jobs.rollup import roll_up
 from jobs.scheduling import assign_to, fresh, next_copy
 from models.attempt import Attempt
@@ -23,6 +24,8 @@ from tests.builders import a_job, a_recorder, fresh_database
 from tests.servers import PostgresServer
 
 QUEUED, DONE, ENTRIES = 100_000, 20_000, 20_000
+#: Discs of one job, and the values that a statement may have, whatever it is about: PostgreSQL takes 65,535 at most.
+LARGE, VALUES = 5_000, 1_500
 MEDIA = ("cd", "dvd", "dvd-r", "bd")
 DIGEST = "d" * 64
 Values = tuple[object, ...] | dict[str, object]
@@ -57,11 +60,17 @@ def fill(db: Session) -> None:
     repeat(db, Copy, DONE, like=f"job_id = '{first.id}'", job_id="'done-' || n", number="1", state="'done'")
     attempt = Attempt(job_id=first.id, copy_id=_copy_of(db, first), recorder="right", stage="settled", outcome="good")
     entry = ManifestEntry(manifest_id=jobs[1].manifest_id, path="wanted", name="wanted", sha256=DIGEST, **_ENTRY)
-    db.add_all([attempt, entry])
+    common = ManifestEntry(manifest_id=first.manifest_id, path="common", name="common", **_ENTRY)
+    db.add_all([attempt, entry, common])
     db.flush()
-    done = "(SELECT id, job_id FROM copy WHERE state = 'done') AS done"
+    done = "(SELECT id, job_id FROM copy WHERE state = 'done' AND job_id != 'large') AS done"
     of = {"id": "'good-' || done.id", "job_id": "done.job_id", "copy_id": "done.id"}
     repeat(db, Attempt, DONE, like=f"id = '{attempt.id}'", source=done, **of)
+    repeat(db, Job, 1, like=f"id = '{first.id}'", id="'large'", state="'completed'")
+    repeat(db, Copy, LARGE, like=f"job_id = '{first.id}'", job_id="'large'", number="n", state="'done'")
+    made = "(SELECT id FROM copy WHERE job_id = 'large') AS made"
+    of = {"id": "'large-' || made.id", "job_id": "'large'", "copy_id": "made.id"}
+    repeat(db, Attempt, LARGE, like=f"id = '{attempt.id}'", source=made, **of)
     told = {"job_id": first.id, "state": "completed", "delivered": now()}
     db.execute(insert(Delivery), [told for _ in range(DONE)])
     repeat(db, ManifestEntry, ENTRIES, like="name = 'wanted'", position="n", name="'other-' || n", sha256="'' || n")
@@ -103,6 +112,7 @@ class Plans:
             act(db)
             event.remove(database.engine, "before_cursor_execute", note)
             db.rollback()
+            self.values = max(len(values) for _, values in statements)
             self.steps = [step for words, values in statements for step in _explain(db.connection(), words, values)]
 
     def uses(self, index: str) -> bool:
@@ -226,3 +236,53 @@ def test_news_that_is_due_is_found_through_its_index(full: Database) -> None:
     plans = Plans(full, lambda db: db.scalars(due).all())
 
     assert plans.uses("ix_delivery_due")
+
+
+@pytest.mark.parametrize("state", [None, "completed", "active"])
+def test_a_list_of_jobs_reads_as_much_as_it_shows(full: Database, state: str | None) -> None:
+    plans = Plans(full, lambda db: job_documents(db, state, limit=5))
+
+    whole = plans.scans("job") + plans.scans("copy") + plans.scans("attempt")
+    assert [step for step in whole if "USING INDEX" not in step] == []  # SQLite's word for a walk that ends in time
+    assert not plans.sorts
+
+
+def test_the_last_attempts_of_a_large_job_are_found_without_sorting_them_all(full: Database) -> None:
+    plans = Plans(full, lambda db: job_document(db, "large", limit=5))
+
+    # PostgreSQL may go back through all attempts instead, where a good part of them is this job's
+    assert any(plans.uses(index) for index in ("ix_attempt_job_id_id", "Backward using pk_attempt")), plans.steps
+    assert not plans.sorts
+    assert plans.scans("attempt") == []
+
+
+def test_a_large_job_is_shown_whole_by_statements_of_few_values(full: Database) -> None:
+    found: list[Document] = []
+
+    plans = Plans(full, lambda db: found.extend([job_document(db, "large"), job_document(db, "large", limit=5)]))
+
+    whole, last = (document["discs"] for document in found)
+    assert isinstance(whole, list)
+    assert len(whole) == LARGE
+    assert last == whole[-5:]
+    assert plans.values < VALUES
+
+
+def test_a_name_that_thousands_of_jobs_have_is_found_with_all_their_discs(full: Database) -> None:
+    found: list[Document] = []
+
+    plans = Plans(full, lambda db: found.extend(find_documents(db, "common")))
+
+    assert len(found) == DONE + 2
+    assert Counter(document["good"] for document in found) == {1: DONE + 1, LARGE: 1}
+    assert plans.values < VALUES
+
+
+def test_a_look_behind_an_attempt_reads_no_older_one(full: Database) -> None:
+    with full.read() as db:
+        newest = db.scalars(select(func.max(Attempt.id)).where(Attempt.job_id == "large")).one()
+
+    plans = Plans(full, lambda db: attempts_of(db, "large", after=newest))
+
+    assert plans.scans("attempt") == []
+    assert not plans.sorts
