@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.crew import memory_of
 from benchmarks.measuring import Scale
 from benchmarks.rigs import BenchRig, running_rig
 from benchmarks.table import Row, Sample, skipped
 from jobs.client import JobHandle
 from jobs.ordering import data_disc
 
-_MB = 1e6
 #: Megabytes that worker and burner may take together.
 _GOAL = 150.0
 #: Seconds between two looks.
@@ -22,7 +22,7 @@ _LOOK = 0.05
 
 @dataclass(frozen=True, slots=True)
 class _Disc:
-    """What is burnt: files without content of their own, since zeros are read and written like any bytes."""
+    """What is burnt: files without content of their own, since zeros are read and fed like any bytes."""
 
     size: int
     files: int = 1
@@ -80,7 +80,7 @@ def _rows(disc: _Disc, peaks: list[_Peaks]) -> list[Row]:
 
 def _idle(rig: BenchRig) -> float:
     time.sleep(1)
-    return _memory(rig.worker_pid())["Pss"]
+    return memory_of(rig.worker_pid())["Pss"]
 
 
 def _burn(rig: BenchRig, disc: _Disc, number: int) -> _Peaks:
@@ -120,7 +120,7 @@ class _Watch:
         worker, burner = self.rig.worker_pid(), 0
         while not self.stop.wait(_LOOK):
             burner = burner or self._burner()
-            self.peaks.take(_memory(worker), _memory(burner))
+            self.peaks.take(memory_of(worker), memory_of(burner))
 
     def _burner(self) -> int:
         attempt = self.rig.attempt(self.job[0]) if self.job else None
@@ -139,19 +139,3 @@ def _watching(rig: BenchRig) -> Iterator[_Watch]:
     finally:
         watch.stop.set()
         thread.join()
-
-
-def _memory(pid: int) -> dict[str, float]:
-    """Read a process's proportional set size and its private pages, in megabytes; zeros if it is gone."""
-    found = {"Pss": 0.0, "private": 0.0}
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
-    except OSError:
-        return found
-    for line in lines:
-        name, kilobytes = line.split()[:2]
-        if name == "Pss:":
-            found["Pss"] = int(kilobytes) * 1024 / _MB
-        elif name in {"Private_Clean:", "Private_Dirty:"}:
-            found["private"] += int(kilobytes) * 1024 / _MB
-    return found

@@ -94,11 +94,16 @@ def boot_time(moment: datetime) -> float:
 
 
 @contextmanager
-def running_rig(scale: Scale, recorders: int = 1, options: str = "") -> Iterator[BenchRig]:
-    """Run a rig without Flower; all of it is in the scale's folder. `options` are those of the recorders' URIs."""
+def running_rig(
+    scale: Scale, recorders: int = 1, options: str = "", database_url: str | None = None
+) -> Iterator[BenchRig]:
+    """Run a rig without Flower; all of it is in the scale's folder, but for a database that is named.
+
+    `options` are those of the recorders' URIs.
+    """
     root = scale.folder / "content"
     root.mkdir(exist_ok=True)
-    settings = load_settings(home=scale.folder / "home", content_roots=[root])
+    settings = load_settings(home=scale.folder / "home", content_roots=[root], database_url=database_url)
     stop = threading.Event()
     named = default_recorders(settings, recorders, options)
     with Rig(settings, named, flower=False) as rig, Client(settings=settings) as mill:
