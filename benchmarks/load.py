@@ -39,7 +39,7 @@ class _Sizes:
 
 def run(scale: Scale) -> list[Row]:
     """Run the rig on SQLite, then on PostgreSQL if there is one."""
-    sizes = scale.pick(_Sizes(64, 100_000, 30, 180), _Sizes(3, 300, 3, 10))
+    sizes = scale.pick(_Sizes(64, 100_000, 30, 120), _Sizes(3, 300, 3, 10))
     rows = list(_measure(Scale(_inner(scale, "sqlite"), scale.quick), "SQLite", sizes, None))
     with running_postgres(scale.folder) as server:
         if server is None:

@@ -2,14 +2,18 @@
 
 import sqlite3
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
+
+from models.turn import turn
 
 #: Seconds a writer waits for another one on SQLite before it gives up.
 BUSY_TIMEOUT = 30
+#: Seconds that it queues for its turn before that.
+TURN_TIMEOUT = 10
 #: Seconds a PostgreSQL server gets to answer a connection, and to take what was sent to it.
 CONNECT_TIMEOUT = 10
 NETWORK_TIMEOUT = 30
@@ -33,11 +37,18 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         one_state = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         self._reader = self.engine.execution_options(discmill_reads=True, **one_state)
+        self._hasty = self.engine.execution_options(discmill_hasty=True)
 
     @contextmanager
-    def write(self) -> Generator[Session]:
-        """Open a transaction that may change rows; commit on normal return, else roll back."""
-        with Session(self.engine, expire_on_commit=False) as db, db.begin():
+    def write(self, *, durable: bool = True) -> Generator[Session]:
+        """Open a transaction that may change rows; commit on normal return, else roll back.
+
+        One that is not durable does not wait for the disk: a power cut may undo it, and nothing else.
+        """
+        engine = self.engine if durable else self._hasty
+        with self._turn(), Session(engine, expire_on_commit=False) as db, db.begin():
+            if not (durable or self.is_sqlite):
+                db.execute(text("SET LOCAL synchronous_commit = off"))
             yield db
 
     @contextmanager
@@ -45,6 +56,10 @@ class Database:
         """Open a transaction that only looks, and sees one state of the database throughout."""
         with Session(self._reader, expire_on_commit=False) as db, db.begin():
             yield db
+
+    def _turn(self) -> AbstractContextManager[None]:
+        file = self.url.database if self.is_sqlite else None
+        return turn(Path(f"{file}-queue"), TURN_TIMEOUT) if file else nullcontext()
 
     def close(self) -> None:
         """Give all connections back."""
@@ -79,5 +94,10 @@ def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("discmill_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("discmill_reads", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # A later transaction that is durable takes with it to the disk what hasty ones wrote before.
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if options.get('discmill_hasty', False) else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -57,7 +57,7 @@ def beat(database: Database, owner: Owner) -> bool:
     Who was taken for gone is back at work; what exactly it does, its next look at the drive tells.
     """
     back = case((Recorder.condition == Condition.OFFLINE, Condition.BUSY), else_=Recorder.condition)
-    with database.write() as db:
+    with database.write(durable=False) as db:
         return bool(_update(db, owner, heartbeat=Recorder.heartbeat + 1, condition=back))
 
 

@@ -121,7 +121,7 @@ class Reporter:
 
     def _store(self, now: _Snapshot) -> None:
         try:
-            with self._station.database.write() as db:
+            with self._station.database.write(durable=False) as db:
                 progress = Progress(now.done, now.total, now.speed_x or None)
                 self._cancelled = report_progress(db, self._work.attempt, self._station.owner, progress)
         except Exception as error:  # noqa: BLE001  (a database that is away must not end the reports)
