@@ -42,6 +42,7 @@ _BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "growth": growth.run,
     "overview": overview.run,
     "load": load.run,
+    "rig64": rig64.run,
 }
 #: Large files for a while, on a disk: what this place is for (Filesystem Hierarchy Standard, 5.15).
 _FOLDER = Path("/var/tmp")  # noqa: S108  (a folder of our own is made in it)

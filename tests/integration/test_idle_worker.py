@@ -1,80 +1,39 @@
 """What an idle recorder's worker costs, and that nothing escapes it for all that."""
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from jobs import control, scheduling
-from jobs.dispatch import make_app
 from jobs.mastering.medium import MediumKind, MediumStatus
 from jobs.rollup import journal
-from jobs.scheduling import Assignment
-from jobs.schema import upgrade
-from jobs.settings import load_settings
 from models.attempt import Attempt
 from models.base import now
-from models.database import Database
 from models.job import Copy
 from models.vocabulary import Condition
 from tests.builders import a_job, recorder_row, set_condition
 from tests.rigs import wait_until
+from tests.stations import idle_station, noting
 from workers import caretaker
-from workers.binding import Binding
 from workers.recorders.emulated_drive import EmulatedDrive
 from workers.station import Station
 
 
-class HeardBell:
-    """A broker that takes every message."""
-
-    def ring(self, _: Assignment) -> bool:
-        return True
-
-
 @pytest.fixture
 def station(tmp_path: Path) -> Iterator[Station]:
-    """Give a worker's station whose drive was looked after until there was nothing left to do."""
-    settings = load_settings(home=tmp_path, content_roots=[tmp_path], heartbeat=600, lease=1200, broker_url="memory://")
-    upgrade(settings.database_url)
-    binding = Binding(settings, "r1", f"emulated:{tmp_path / 'r1'}", make_app("memory://", recorder="r1"))
-    binding.station.bell = HeardBell()
-    caretaker.tend(binding.station, caretaker.start_up)
-    for _ in range(3):
-        caretaker.tend(binding.station, caretaker.patrol)
-    try:
-        yield binding.station
-    finally:
-        binding.station.voice.close()
-        binding.station.database.close()
-        binding._lock.close()
+    with idle_station(tmp_path) as found:
+        yield found
 
 
 def drive_of(station: Station) -> EmulatedDrive:
     return EmulatedDrive(station.settings.home / "r1")
 
 
-@contextmanager
-def counting(database: Database) -> Generator[list[str]]:
-    """Gather the statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            sent.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
-
-
 def test_a_look_at_a_drive_where_nothing_changes_is_one_question_and_no_write(station: Station) -> None:
-    with counting(station.database) as sent:
+    with noting(station.database) as sent:
         for _ in range(5):
             caretaker.patrol(station)
 
