@@ -15,6 +15,7 @@ from benchmarks.postgres import new_database, running_postgres
 from benchmarks.pulses import Pulses, leases_lost, watching_pulses
 from benchmarks.rigs import BenchRig, running_rig
 from benchmarks.table import Row, Sample, skipped
+from jobs import control
 from jobs.ordering import data_disc
 from models.attempt import Attempt
 from models.base import now
@@ -54,9 +55,12 @@ def _measure(scale: Scale, kind: str, sizes: _Sizes, url: str | None) -> Iterato
         database = rig.mill.database
         yield _figure(f"{kind}: {sizes.recorders} recorders, from nothing to ready", "s", time.monotonic() - began)
         yield from _idle(sizes)
+        names = [each.name for each in rig.rig.recorders]
+        control.pause(database, names)
         yield _figure(f"{sizes.copies:,} copies ordered, {_ORDERS} orders", "s", seconds(lambda: _order(rig, sizes)))
         yield _figure("the database then", "MB", _megabytes(database))
         with watching_pulses(database) as pulses:
+            control.resume(database, names)
             since, memory = now(), _work(sizes.work)
         yield from _flow(database, since, sizes.work)
         yield from _leases(rig, pulses)
