@@ -42,7 +42,7 @@ def run(scale: Scale) -> list[Row]:
     """Run the rig on SQLite, then on PostgreSQL if there is one."""
     sizes = scale.pick(_Sizes(64, 100_000, 30, 120), _Sizes(3, 300, 3, 10))
     rows = list(_measure(Scale(_inner(scale, "sqlite"), scale.quick), "SQLite", sizes, None))
-    with running_postgres(scale.folder) as server:
+    with running_postgres(scale.folder, connections=4 * sizes.recorders + 20) as server:
         if server is None:
             return [*rows, skipped("PostgreSQL", "its programs (initdb, postgres) are not here")]
         place = Scale(_inner(scale, "postgresql"), scale.quick)

@@ -17,8 +17,8 @@ from benchmarks.measuring import wait_until
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[str | None]:
-    """Run a server with its own defaults, on a Unix socket alone; give its URL, or None."""
+def running_postgres(folder: Path, connections: int = 100) -> Iterator[str | None]:
+    """Run a server with its own defaults but for the connections, on a Unix socket alone; give its URL, or None."""
     programs = _programs()
     if programs is None:
         yield None
@@ -28,7 +28,7 @@ def running_postgres(folder: Path) -> Iterator[str | None]:
         home = Path(place)
         if account is not None:
             os.chown(home, *account)
-        server = _start(programs, home, account)
+        server = _start(programs, home, account, connections)
         try:
             url = f"postgresql+psycopg://discmill@/postgres?host={home}"
             wait_until(lambda: _answers(url), "PostgreSQL answers", deadline=60)
@@ -47,13 +47,14 @@ def new_database(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
 
 
-def _start(programs: Path, home: Path, account: tuple[int, int] | None) -> "subprocess.Popen[bytes]":
+def _start(programs: Path, home: Path, account: tuple[int, int] | None, connections: int) -> "subprocess.Popen[bytes]":
     user, group = account or (None, None)
     groups: list[str | int] | None = None if account is None else []
     data, quiet = home / "data", subprocess.DEVNULL
     make = [str(programs / "initdb"), f"--pgdata={data}", "--username=discmill", "--auth=trust", "--encoding=UTF8"]
     subprocess.run(make, stdout=quiet, cwd=home, user=user, group=group, extra_groups=groups, check=True)
     serve = [str(programs / "postgres"), "-D", str(data), "-k", str(home), "-c", "listen_addresses="]
+    serve += ["-c", f"max_connections={connections}"]
     return subprocess.Popen(
         serve, stdout=quiet, stderr=quiet, cwd=home, user=user, group=group, extra_groups=groups, start_new_session=True
     )

@@ -17,6 +17,8 @@ TURN_TIMEOUT = 10
 #: Seconds a PostgreSQL server gets to answer a connection, and to take what was sent to it.
 CONNECT_TIMEOUT = 10
 NETWORK_TIMEOUT = 30
+#: Connections to PostgreSQL of one program at a time; all but one are given back at once, for a server has few.
+CONNECTIONS = 6
 #: Seconds until PostgreSQL ends a transaction whose program does nothing: it was stopped, or its host was cut off,
 #: and what it had locked would stay locked. Shorter than a lease: the copy it holds up can go elsewhere in time.
 IDLE_TIMEOUT = 10
@@ -75,7 +77,7 @@ def _postgres_engine(url: str) -> Engine:
         "tcp_user_timeout": NETWORK_TIMEOUT * 1000,
         "options": f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT * 1000}",
     }
-    return create_engine(url, pool_pre_ping=True, connect_args=patience)
+    return create_engine(url, pool_pre_ping=True, pool_size=1, max_overflow=CONNECTIONS - 1, connect_args=patience)
 
 
 def _sqlite_engine(url: str) -> Engine:
