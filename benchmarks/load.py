@@ -51,7 +51,7 @@ def run(scale: Scale) -> list[Row]:
 
 def _measure(scale: Scale, kind: str, sizes: _Sizes, url: str | None) -> Iterator[Row]:
     began = time.monotonic()
-    with running_rig(scale, sizes.recorders, url) as rig:
+    with running_rig(scale, sizes.recorders, database_url=url) as rig:
         database = rig.mill.database
         yield _figure(f"{kind}: {sizes.recorders} recorders, from nothing to ready", "s", time.monotonic() - began)
         yield from _idle(sizes)

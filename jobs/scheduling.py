@@ -206,18 +206,27 @@ def _assign_once(db: Session, name: str) -> tuple[bool, Assignment | None]:
         return False, None
     info = medium_of(recorder)
     candidate = next_copy(db, name, info) if info is not None else None
-    if candidate is None:
+    if info is None or candidate is None:
         return False, None
     job = db.scalar(select(Job).where(Job.id == candidate.job_id).with_for_update())
-    copy = db.scalar(
-        select(Copy)
-        .where(Copy.id == candidate.id, Copy.state == CopyState.QUEUED, ~Copy.held)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
+    copy = _lock_queued(db, candidate) or _next_of_job(db, name, info, candidate.job_id)
     if job is None or copy is None or job.cancel_requested:
         return True, None
     return True, _promise(db, recorder, job, copy)
+
+
+def _lock_queued(db: Session, copy: Copy) -> Copy | None:
+    query = select(Copy).where(Copy.id == copy.id, Copy.state == CopyState.QUEUED, ~Copy.held)
+    return db.scalar(query.with_for_update(skip_locked=True).execution_options(populate_existing=True))
+
+
+def _next_of_job(db: Session, recorder: str, info: MediumInfo, job: str) -> Copy | None:
+    """Find the copy that is next now, if it is of a job whose lock is ours: who had it before took the one we saw.
+
+    Many recorders reach for the first copy of one job; each would else begin anew, and most would lose again.
+    """
+    copy = next_copy(db, recorder, info)
+    return _lock_queued(db, copy) if copy is not None and copy.job_id == job else None
 
 
 def _promise(db: Session, recorder: Recorder, job: Job, copy: Copy) -> Assignment:

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Self, TypeVar
@@ -107,17 +108,20 @@ class Binding:
         return self._guarded(partial(caretaker.tend, self.station, step)) is True
 
     def _beat(self) -> None:
+        """Beat at a steady rate: what a beat had to wait for is no reason to put the next one off."""
         while not self._gone.is_set():
+            began = time.monotonic()
             self._guarded(self._one_beat)
-            self._gone.wait(self.station.settings.heartbeat)
+            interval = self.station.settings.heartbeat
+            self._gone.wait(max(interval / 5, interval - (time.monotonic() - began)))
 
     def _one_beat(self) -> None:
         station = self.station
-        self._heed_schema()
         if not beat(station.database, station.owner):
             log.warning("recorder %s was fenced off; taking it over anew", station.name)
             uri, identity = station.device.recorder.uri, station.device.recorder.identify()
             station.owner = register(station.database, station.settings, station.name, uri, identity)
+        self._heed_schema()
 
     def _heed_schema(self) -> None:
         """End in good order once the tables are another version's; the disc under way is finished first.

@@ -8,17 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
 
-from jobs import control, ledger
+from jobs import control, ledger, scheduling
 from jobs.ledger import Owner, Rules, Verdict
 from jobs.scheduling import Assignment, assign, assign_to
 from models.attempt import Attempt
 from models.base import new_id
 from models.database import Database
-from models.job import Copy
+from models.job import Copy, Job
 from models.vocabulary import CopyState, JobState, Outcome, Stage
 from tests.builders import BLANK, job_row, make_ready, order
+from tests.rigs import wait_until
 
 RECORDERS = ("r1", "r2", "r3", "r4")
 ROUNDS = 15
@@ -194,3 +196,28 @@ def test_a_busy_rig_gets_through_without_a_deadlock(database: Database) -> None:
         assert db.scalar(select(Attempt.id).where(Attempt.outcome.is_(None))) is None
     assert Counter(good).most_common(1)[0][1] == 1
     assert len(good) == 12
+
+
+def test_recorders_that_reach_for_the_same_copy_each_get_one_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "_TRIES", 1)
+    job = order(database, len(RECORDERS), RECORDERS)
+
+    with ThreadPoolExecutor(len(RECORDERS)) as threads:
+        with database.write() as db:
+            db.get_one(Job, job, with_for_update=True)
+            given = [threads.submit(assign_to, database, name) for name in RECORDERS]
+            if not database.is_sqlite:
+                wait_until(partial(all_wait_for_a_lock, database), "all have seen the first copy")
+        assignments = [each.result(DEADLINE) for each in given]
+
+    assert None not in assignments
+    assert len({attempt.copy_id for attempt in promised(database)}) == len(RECORDERS)
+
+
+def all_wait_for_a_lock(database: Database) -> bool:
+    with database.read() as db:
+        ours = "datname = current_database() AND wait_event_type = 'Lock'"
+        waiting = db.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {ours}"))  # noqa: S608  (a constant)
+    return bool(waiting == len(RECORDERS))

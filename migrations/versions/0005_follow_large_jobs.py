@@ -1,12 +1,12 @@
 """Let a job of 100,000 discs be looked at: its newest attempts, and those behind one of them, through an index.
 
-Revision 0004, after 0003. Additive.
+Revision 0005, after 0004. Additive.
 """
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
