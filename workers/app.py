@@ -8,6 +8,7 @@ from jobs import schema
 from jobs.dispatch import make_app
 from jobs.settings import Settings
 from workers.binding import Binding
+from workers.gate import guard_connections
 from workers.tasks import register_tasks
 
 #: What a worker answers to whoever reaches the broker: questions, which is what Flower asks. Everything else, what a
@@ -30,6 +31,7 @@ def run_worker(settings: Settings, name: str, uri: str) -> None:
         SchemaDiffers: the database's tables are those of another version.
     """
     schema.check(settings.database_url)
+    guard_connections()
     app = make_app(settings.broker_url, client_name=f"discmill-{name}", recorder=name)
     app.conf.worker_consumer = "workers.doorkeeper:Doorkeeper"
     answer_questions_only()
