@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from jobs.errors import InvalidImage
+from jobs.errors import InvalidImage, SourceChanged
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.boot import BootImage, Emulation, Platform, boot_faults, partition_type_of
 from jobs.ordering import Boot
@@ -35,7 +34,7 @@ class Booting:
             return faults
         try:
             return boot_faults(self._images(), self.entries)
-        except (InvalidImage, OSError) as error:
+        except (InvalidImage, SourceChanged, OSError) as error:
             return [str(error)]
 
     def _faults(self, boot: Boot) -> Iterator[str]:
@@ -89,4 +88,4 @@ def _image(boot: Boot, content: Entry, partition_type: int) -> BootImage:
 def _partition_type(boot: Boot, content: Entry) -> int:
     """Read the type of an emulated hard disk's partition; 0 for everything else."""
     is_disk = EMULATIONS[boot.emulation] is Emulation.HARD_DISK
-    return partition_type_of(Path(content.source)) if is_disk else 0
+    return partition_type_of(content) if is_disk else 0

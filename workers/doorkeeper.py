@@ -50,13 +50,18 @@ def message_fault(message: Any) -> str | None:  # noqa: ANN401  (kombu's, untype
         return "it is not the task there is, to be done now"
     if not isinstance(message.body, str | bytes) or len(message.body) > _BODY:
         return f"its body is longer than {_BODY} bytes"
-    return None if _names_one_attempt(message.body) else "its body does not name one attempt and nothing else"
+    named = _attempt_named(message.body)
+    if named is None:
+        return "its body does not name one attempt and nothing else"
+    return None if headers.get("id") == named else "its id is not the attempt's"  # logs and Flower repeat it
 
 
-def _names_one_attempt(body: str | bytes) -> bool:
+def _attempt_named(body: str | bytes) -> str | None:
+    """Return the attempt that a body names; None if it is another one's body."""
     try:
         (attempt_id,), options, more = json.loads(body)
     except (ValueError, TypeError, RecursionError):
-        return False
-    nothing_follows = isinstance(more, dict) and not any(more.values())
-    return isinstance(attempt_id, str) and bool(_ID.fullmatch(attempt_id)) and options == {} and nothing_follows
+        return None
+    if options != {} or not isinstance(more, dict) or any(more.values()):
+        return None
+    return attempt_id if isinstance(attempt_id, str) and _ID.fullmatch(attempt_id) else None

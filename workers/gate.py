@@ -84,8 +84,8 @@ def _is_message(message: object) -> bool:
     if not isinstance(message, dict) or not all(isinstance(message.get(key), str) for key in _TEXTS):
         return False
     properties, headers = message.get("properties"), message.get("headers")
-    if not isinstance(properties, dict) or not isinstance(headers, dict):
-        return False
+    if not isinstance(properties, dict) or not isinstance(headers, dict) or headers.get("compression"):
+        return False  # kombu inflates a body at once, however large it becomes
     route, tag = properties.get("delivery_info"), properties.get("delivery_tag")
     if not isinstance(tag, str) or not tag.isascii() or not 0 < len(tag) <= _LONGEST_TAG:
         return False

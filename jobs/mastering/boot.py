@@ -1,15 +1,17 @@
 """Boot images: what makes a disc one that computers start from (El Torito 1.0, and UEFI 2.10, 13.3.2.1)."""
 
+import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
-from pathlib import Path
 
 from jobs.errors import InvalidImage
 from jobs.manifest import Entry
+from jobs.mastering.image import Source
 from jobs.mastering.medium import BLOCK
+from jobs.mastering.opening import open_unlinked
 
 #: Bytes of a sector as firmware counts them here: a quarter of a block.
 _SECTOR = 512
@@ -92,17 +94,22 @@ class BootImage:
         return facts | {"manufacturer": self.manufacturer, "partition_type": self.partition_type}
 
 
-def partition_type_of(image: Path) -> int:
+def partition_type_of(content: Entry) -> int:
     """Read the type of the first partition of a hard disk's image.
 
     Raises:
         InvalidImage: it has no master boot record, or no first partition.
+        SourceChanged: it is not the file that was scanned any more.
         OSError: it can't be read.
     """
-    with image.open("rb") as content:
-        record = content.read(_SECTOR)
+    scanned = Source(content.source, content.size, content.source_mtime_ns, content.inode, "")
+    with os.fdopen(open_unlinked(content.source), "rb") as image:
+        scanned.check(os.fstat(image.fileno()))
+        record = image.read(_SECTOR)
     if record[-2:] != _MARK or len(record) < _SECTOR or not record[_PARTITION_TYPE]:
-        raise InvalidImage(f"{image} is not a hard disk's image: it has no master boot record with a first partition")
+        raise InvalidImage(
+            f"{content.source} is not a hard disk's image: it has no master boot record with a first partition"
+        )
     return record[_PARTITION_TYPE]
 
 

@@ -243,7 +243,7 @@ class JolietDiscMaster(Content):
         self, content: bytes | Path, platform: Platform, emulation: Emulation, manufacturer: str
     ) -> BootImage:
         entry = self._file(content)
-        partition = partition_type_of(Path(entry.source)) if emulation is Emulation.HARD_DISK else 0
+        partition = partition_type_of(entry) if emulation is Emulation.HARD_DISK else 0
         return BootImage(entry, platform, emulation, manufacturer, partition)
 
     def _checked(self, images: tuple[BootImage, ...]) -> tuple[BootImage, ...]:

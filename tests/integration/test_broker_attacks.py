@@ -1,6 +1,7 @@
 """Somebody who may write to Redis writes what he likes: nothing is executed, no disc is made, the worker goes on."""
 
 import base64
+import bz2
 import json
 import pickle
 import uuid
@@ -79,6 +80,8 @@ def call(*arguments: object, **options: object) -> list[object]:
     return [list(arguments), options, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
 
 
+#: 64 MiB of nothing in some fifty bytes.
+BOMB_OF_ZEROS = base64.b64encode(bz2.compress(bytes(64 << 20))).decode()
 #: What kombu writes about a message beside it.
 PROPERTIES: dict[str, object] = {
     "delivery_tag": "f0f0f0f0-0000-4000-8000-000000000000",
@@ -103,6 +106,11 @@ class _Bomb:
 
 def canary(rig: TestRig) -> Path:
     return rig.root / "executed"
+
+
+def lines_of(rig: TestRig, words: str) -> int:
+    """Count the lines of the worker's log that say something."""
+    return (rig.settings.home / "logs" / "r1.log").read_text().count(words)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +200,25 @@ def test_what_does_not_name_one_attempt_is_refused(attacker: Celery, body: objec
     ids=str,
 )
 def test_odd_headers_are_refused(attacker: Celery, headers: dict[str, object]) -> None:
-    send(attacker, call(new_id()), headers)
+    attempt = new_id()
+
+    send(attacker, call(attempt), {"id": attempt, **headers})
+
+
+@pytest.mark.parametrize("named", [None, 7, new_id(), "7] succeeded\nlevel=critical event=forged"], ids=repr)
+def test_a_message_whose_id_is_not_its_attempts_is_refused(rig: TestRig, attacker: Celery, named: object) -> None:
+    before = lines_of(rig, "its id is not the attempt's")
+
+    send(attacker, call(new_id()), {"id": named})
+
+    wait_until(lambda: lines_of(rig, "its id is not the attempt's") == before + 1, "the log says so")
+    assert lines_of(rig, "forged") == 0
 
 
 def test_an_id_that_nobody_knows_does_nothing(attacker: Celery) -> None:
-    send(attacker, call(new_id()))
+    attempt = new_id()
+
+    send(attacker, call(attempt), {"id": attempt})
 
 
 #: What is no message, by where kombu would stumble over it.
@@ -214,16 +236,12 @@ GARBAGE = [
     json.dumps(a_message(body="not base64 !")).encode(),
     json.dumps(a_message(body=17)).encode(),
     json.dumps(a_message(headers=[])).encode(),
+    json.dumps(a_message(headers={"compression": "bzip2"}, body=BOMB_OF_ZEROS)).encode(),
     json.dumps(a_message(properties={**PROPERTIES, "delivery_tag": ["x"]})).encode(),
     json.dumps(a_message(properties={**PROPERTIES, "delivery_tag": "\ud800"})).encode(),
     json.dumps(a_message(properties={**PROPERTIES, "delivery_info": "x"})).encode(),
     json.dumps(a_message(properties={**PROPERTIES, "body_encoding": "rot13"})).encode(),
 ]
-
-
-def lines_of(rig: TestRig, words: str) -> int:
-    """Count the lines of the worker's log that say something."""
-    return (rig.settings.home / "logs" / "r1.log").read_text().count(words)
 
 
 def test_what_is_no_message_at_all_is_dropped_with_a_line_each(rig: TestRig) -> None:

@@ -1,5 +1,6 @@
 """Boot images: what is refused, what the catalogue says, and that the inspection notices any other."""
 
+import os
 import struct
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.errors import BootNeedsBlankDisc, Faults, InvalidImage
+from jobs.errors import BootNeedsBlankDisc, Faults, InvalidImage, SourceChanged
 from jobs.manifest import Entry, Manifest
 from jobs.mastering.boot import BootImage, Emulation, Platform, boot_faults, partition_type_of
 from jobs.mastering.extents import Extent
@@ -213,18 +214,47 @@ def test_a_disc_with_sessions_can_not_be_made_bootable() -> None:
         layout(MANIFEST, options(BootImage(LOADER)), previous=PreviousSession(1000, ()))
 
 
-def test_the_type_of_a_partition_is_read_from_its_disks_image(tmp_path: Path) -> None:
-    (tmp_path / "disk.img").write_bytes(bytes(450) + b"\x06" + bytes(59) + b"\x55\xaa" + bytes(512))
+def a_disk(file: Path, content: bytes) -> Entry:
+    """Make a hard disk's image, and the entry of it as a scan finds it."""
+    file.write_bytes(content)
+    found = file.stat()
+    return Entry("disk.img", found.st_size, 0, source=str(file), inode=found.st_ino, source_mtime_ns=found.st_mtime_ns)
 
-    assert partition_type_of(tmp_path / "disk.img") == 6
+
+#: A hard disk with one partition, of type 6.
+DISK = bytes(450) + b"\x06" + bytes(59) + b"\x55\xaa" + bytes(512)
+
+
+def test_the_type_of_a_partition_is_read_from_its_disks_image(tmp_path: Path) -> None:
+    assert partition_type_of(a_disk(tmp_path / "disk.img", DISK)) == 6
 
 
 @pytest.mark.parametrize("content", [b"", bytes(512), bytes(510) + b"\x55\xaa", bytes(450) + b"\x06\x55\xaa"])
 def test_what_is_no_hard_disks_image_is_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "disk.img").write_bytes(content)
-
     with pytest.raises(InvalidImage, match="is not a hard disk's image"):
-        partition_type_of(tmp_path / "disk.img")
+        partition_type_of(a_disk(tmp_path / "disk.img", content))
+
+
+def test_a_disks_image_behind_a_folder_that_became_a_link_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    disk = a_disk(tmp_path / "in" / "disk.img", DISK)
+    (tmp_path / "in").rename(tmp_path / "out")  # the very same file, by another way
+    (tmp_path / "in").symlink_to(tmp_path / "out")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        partition_type_of(disk)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.write_bytes(DISK)], ids=["fifo", "file"])
+def test_what_was_put_in_a_disks_images_place_is_not_waited_for_or_read(
+    put: Callable[[Path], object], tmp_path: Path
+) -> None:
+    disk = a_disk(tmp_path / "disk.img", DISK)
+    (tmp_path / "disk.img").rename(tmp_path / "kept")
+    put(tmp_path / "disk.img")
+
+    with pytest.raises(SourceChanged, match="was replaced"):
+        partition_type_of(disk)
 
 
 # --- the inspection notices ----------------------------------------------------------------------------------

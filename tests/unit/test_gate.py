@@ -48,8 +48,9 @@ def test_what_is_let_through_kombu_can_take_apart(part: str | None, inner: str |
 
     if item_fault(item) is None:
         with Connection("memory://") as connection:
-            message = Message(json.loads(item), channel=connection.default_channel)
-        assert {message.delivery_tag: 1}  # type: ignore[attr-defined]  # its types lack it
+            channel: Any = connection.default_channel
+            message = Message(json.loads(item), channel=channel)
+        assert {message.delivery_tag: 1}
         assert isinstance(message.delivery_info["exchange"], str)
 
 
@@ -73,7 +74,13 @@ def test_a_question_that_could_hold_a_worker_up_is_none(question: object, header
 
 
 def test_questions_of_celerys_own_are_let_through() -> None:
-    question = {"method": "ping", "arguments": {}, "destination": ["r1@here"], "pattern": None, "matcher": None}
+    question: dict[str, Any] = {
+        "method": "ping",
+        "arguments": {},
+        "destination": ["r1@here"],
+        "pattern": None,
+        "matcher": None,
+    }
     body = base64.b64encode(json.dumps(question).encode()).decode()
 
     assert question_fault(json.dumps({**MESSAGE, "body": body, "headers": {"clock": 7}}).encode()) is None
