@@ -1,14 +1,17 @@
 """Carries news of jobs to webhooks: again and again until it is heard, from an outbox that outlives every process."""
 
 import http.client
+import io
 import json
 import logging
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sqlalchemy import select, text, update
@@ -21,6 +24,9 @@ from models.base import now
 from models.database import Database
 from models.delivery import IS_DUE, Delivery
 from models.job import Job
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +49,30 @@ class _News:
     url: str
     tries: int
     body: bytes
+
+
+class _Hurried(io.RawIOBase):
+    """What a socket receives before a moment, however slowly it comes: its own timeout counts from byte to byte."""
+
+    def __init__(self, receiving: socket.socket, end: float) -> None:
+        self._socket = receiving
+        self._end = end
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Receive what is there, or wait for it.
+
+        Raises:
+            TimeoutError: the moment has come.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        self._socket.settimeout(left)
+        return self._socket.recv_into(buffer)
 
 
 class Courier:
@@ -106,7 +136,12 @@ class Courier:
         return heard
 
     def _post(self, news: _News) -> int:
-        """Send news; no redirect is followed, and nothing of the answer but its status is read."""
+        """Send news; no redirect is followed, and nothing of the answer but its head is read.
+
+        Raises:
+            OSError: the receiver can't be reached, or takes too long.
+            HTTPException: what it answers is no HTTP.
+        """
         at = int(self._clock())
         secret = self._settings.webhook_secret
         headers = {
@@ -118,9 +153,13 @@ class Courier:
         parts = urlsplit(news.url)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection = self._connect(parts.scheme, parts.hostname or "", parts.port)
+        end = time.monotonic() + self._settings.webhook_timeout
         try:
             connection.request("POST", target, news.body, headers)
-            return connection.getresponse().status
+            with http.client.HTTPResponse(connection.sock, method="POST") as answer:
+                answer.fp = io.BufferedReader(_Hurried(connection.sock, end))
+                answer.begin()
+                return answer.status
         finally:
             connection.close()
 

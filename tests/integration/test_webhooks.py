@@ -1,5 +1,6 @@
 """News of jobs on its way to a receiver that fails, redirects, hangs, or is not allowed."""
 
+import contextlib
 import hashlib
 import hmac
 import http.server
@@ -7,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Self
 
@@ -38,6 +40,7 @@ class Receiver:
         self.heard: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []  #: of the next requests; then 200
         self.hangs = threading.Event()
+        self.drips = threading.Event()
         self.let_go = threading.Event()
         receiver = self
 
@@ -47,6 +50,8 @@ class Receiver:
                 receiver.heard.append(({name.lower(): value for name, value in self.headers.items()}, body))
                 if receiver.hangs.is_set():
                     receiver.let_go.wait(30)
+                if receiver.drips.is_set():
+                    receiver.drip(self.wfile)
                 status = receiver.answers.pop(0) if receiver.answers else 200
                 self.send_response(status)
                 if status in {301, 302, 307}:
@@ -64,6 +69,14 @@ class Receiver:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def drip(self, answer: BufferedIOBase) -> None:
+        """Begin to answer byte by byte, each in time, all of them in ten times that."""
+        with contextlib.suppress(OSError):
+            for letter in b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 25:
+                answer.write(bytes([letter]))
+                self.let_go.wait(0.1)
+            answer.write(b"\r\n")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -219,6 +232,17 @@ def test_a_receiver_that_hangs_holds_nobody_up(
 ) -> None:
     control.cancel(mill.database, ordered(mill, receiver, tmp_path))
     receiver.hangs.set()
+
+    assert Courier(settings, mill.database).deliver_due() == 0
+
+    assert "TimeoutError" in str(deliveries(mill.database)[0].answer)
+
+
+def test_a_receiver_that_drips_its_answer_holds_nobody_up(
+    mill: Client, settings: Settings, receiver: Receiver, tmp_path: Path
+) -> None:
+    control.cancel(mill.database, ordered(mill, receiver, tmp_path))
+    receiver.drips.set()
 
     assert Courier(settings, mill.database).deliver_due() == 0
 
