@@ -61,7 +61,7 @@ def run_attempt(station: Station, attempt_id: str) -> str:
             verdict = _make_disc(station, task, reporter, watch)
         except Exception as error:
             log.info("attempt %s: %s", attempt_id, error, exc_info=not isinstance(error, DiscError))
-            verdict = judge(station, attempt_id, reporter, error)
+            verdict = judge(station, attempt_id, reporter, error, watch)
     conclude(station, task.work, verdict)
     watch.write_down(station.database, station.name)
     return _known_verdict(station, attempt_id)

@@ -180,6 +180,13 @@ class Evidence:
         return "closed" in self.facts
 
     @property
+    def seconds(self) -> float | None:
+        """Seconds from the first byte to the closed session, by the burner's clock; None if it did not get there."""
+        clocks = [self.facts.get(event, {}).get("clock") for event in ("opened", "closed")]
+        first, last = (float(clock) if isinstance(clock, int | float) else None for clock in clocks)
+        return None if first is None or last is None else last - first
+
+    @property
     def failure(self) -> Failure | None:
         """What went wrong, if the burner lived to tell."""
         facts = self.facts.get("failed")

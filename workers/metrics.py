@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which an answer is given again: many who ask at once cost the database one look.
 _FRESH = 1.0
+_BURN = "Seconds from the start of a burn to the closed session; from its first block where recovery settled the disc"
 _STATES = ("offline", "empty", "loading", "ready", "busy", "recovering", "attention", "paused", "quarantined")
 
 
@@ -67,8 +68,8 @@ def metrics_of(figures: Figures) -> Iterator[Metric]:
     yield from (queued, jobs, _discs(figures), _recorders(figures))
     yield _counter(figures, tally.LEASES_EXPIRED, "Times a recorder's worker was taken for gone")
     yield _counter(figures, tally.MESSAGES_REPUBLISHED, "Messages that were sent again, since nobody took the first")
-    yield _histogram(figures, tally.BURN_SECONDS, "Seconds from the start of a burn to the closed session")
-    yield _histogram(figures, tally.VERIFY_SECONDS, "Seconds that reading a disc back took")
+    yield _histogram(figures, tally.BURN_SECONDS, _BURN)
+    yield _histogram(figures, tally.VERIFY_SECONDS, "Seconds that reading a disc back took, to its end")
 
 
 def _discs(figures: Figures) -> Metric:

@@ -21,6 +21,7 @@ from jobs.ledger import Verdict
 from jobs.mastering.medium import MediumInfo
 from jobs.mastering.recorder import DiscRecorder
 from jobs.preparation import burnt_master
+from jobs.tally import BURN_SECONDS, VERIFY_SECONDS
 from models.attempt import Attempt
 from models.job import Copy, Job
 from models.vocabulary import Outcome, Stage
@@ -32,6 +33,7 @@ from workers.reporting import Reporter, Work
 from workers.session import NoSessionFollows
 from workers.settling import conclude, dispose, note_ejected, work_of
 from workers.station import Station
+from workers.stopwatch import Stopwatch
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +48,19 @@ def recover(station: Station) -> None:
         log.info("recovering attempt %s", attempt_id)
         station.persist(partial(_take_over, station, attempt_id))
         station.voice.introduce(attempt_id)
+        watch = Stopwatch()
         with Reporter(station, work) as reporter:
-            verdict = judge(station, attempt_id, reporter, None)
+            verdict = judge(station, attempt_id, reporter, None, watch)
         conclude(station, work, verdict)
+        watch.write_down(station.database, station.name)
     _clear_tray(station)
 
 
-def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exception | None) -> Verdict:
+def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exception | None, watch: Stopwatch) -> Verdict:
     """Find out what became of an attempt: from its stage, the burn's evidence, and the disc itself.
 
     `error` is what stopped the attempt in this process; None where the process that ran it is gone.
+    `watch` is told how long the burn took, as its evidence has it, and what is read now.
     """
     recorder = station.device.recorder
     attempt, job = station.persist(lambda: _attempt_and_job(station, attempt_id))
@@ -73,7 +78,10 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
         return Verdict(Outcome.UNUSED, error=cause)
     if evidence.plan is None or not evidence.fed_all:
         return _cut_short(evidence, cause)
-    return _look_at_disc(station, attempt, job, evidence.plan, reporter)
+    watch.add(BURN_SECONDS, evidence.seconds)
+    _enter_verifying(station, attempt_id)
+    with watch.lap(VERIFY_SECONDS):
+        return _look_at_disc(station, attempt, job, evidence.plan, reporter)
 
 
 def _is_no_fault(error: Exception | None) -> bool:
@@ -81,14 +89,16 @@ def _is_no_fault(error: Exception | None) -> bool:
     return isinstance(error, MediumMissing | MediumUnsuitable) and not isinstance(error, NoSessionFollows)
 
 
-def _look_at_disc(station: Station, attempt: Attempt, job: Job, plan: Plan, reporter: Reporter) -> Verdict:
-    """All bytes were fed: the disc decides. Reading is free to repeat."""
-
+def _enter_verifying(station: Station, attempt_id: str) -> None:
     def enter() -> None:
         with station.database.write() as db:
-            ledger.enter(db, attempt.id, station.owner, Stage.VERIFYING)
+            ledger.enter(db, attempt_id, station.owner, Stage.VERIFYING)
 
     station.persist(enter)
+
+
+def _look_at_disc(station: Station, attempt: Attempt, job: Job, plan: Plan, reporter: Reporter) -> Verdict:
+    """All bytes were fed: the disc decides. Reading is free to repeat."""
     try:
         stored = burnt_master(station.database, station.masters, job, attempt)
         verdict = verify(station, job, Burnt(stored, plan.digest), reporter)

@@ -29,6 +29,11 @@ class Stopwatch:
         yield
         self._laps[name] = self._clock() - began
 
+    def add(self, name: str, seconds: float | None) -> None:
+        """Take a lap that somebody else timed, unless it was timed here; None is no figure."""
+        if seconds is not None:
+            self._laps.setdefault(name, seconds)
+
     def write_down(self, database: Database, recorder: str) -> None:
         """Keep the laps, once the disc has its verdict; losing one loses nothing."""
         kept = {name: seconds for name, seconds in self._laps.items() if name in _KEPT}

@@ -1,12 +1,14 @@
-"""Databases with their tables, for tests of what is kept in them."""
+"""Databases with their tables, for tests of what is kept in them, and a worker that takes its steps one by one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from models.database import Database
 from tests.builders import empty, fresh_database
 from tests.servers import PostgresServer
+from tests.steps import Worker, stepwise
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,10 @@ def database(request: pytest.FixtureRequest) -> Database:
     found: Database = request.getfixturevalue(name)
     empty(found)
     return found
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    """Give a worker of an emulated recorder whose steps the test takes."""
+    with stepwise(tmp_path) as found:
+        yield found

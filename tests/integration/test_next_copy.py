@@ -9,11 +9,9 @@ from models.attempt import Attempt
 from models.event import Event
 from models.vocabulary import Outcome, Stage
 from tests.builders import attempt_row
-from tests.integration import test_attacks as attacks
+from tests.steps import Worker
 from workers import caretaker
 from workers.evidence import read_evidence
-
-worker = attacks.worker
 
 
 @dataclass(slots=True)
@@ -27,13 +25,13 @@ class QuickBell:
         return True
 
 
-def with_bell(worker: attacks.Worker) -> QuickBell:
+def with_bell(worker: Worker) -> QuickBell:
     bell = QuickBell()
     worker.station.bell = bell
     return bell
 
 
-def test_the_next_copy_is_promised_and_its_message_sent_as_soon_as_a_disc_is_done(worker: attacks.Worker) -> None:
+def test_the_next_copy_is_promised_and_its_message_sent_as_soon_as_a_disc_is_done(worker: Worker) -> None:
     bell = with_bell(worker)
 
     worker.binding.burn(worker.promise(copies=2))
@@ -42,7 +40,7 @@ def test_the_next_copy_is_promised_and_its_message_sent_as_soon_as_a_disc_is_don
     assert attempt_row(worker.database, following).stage is Stage.ASSIGNED
 
 
-def test_the_next_copy_is_burnt_by_the_burner_that_waited_for_it(worker: attacks.Worker) -> None:
+def test_the_next_copy_is_burnt_by_the_burner_that_waited_for_it(worker: Worker) -> None:
     bell = with_bell(worker)
     worker.binding.burn(worker.promise(copies=2))
     waited = worker.station.device.recorder._burns._understudy._waiting._process.pid  # type: ignore[attr-defined]
@@ -53,13 +51,13 @@ def test_the_next_copy_is_burnt_by_the_burner_that_waited_for_it(worker: attacks
     assert attempt_row(worker.database, bell.rung[0]).outcome is Outcome.GOOD
 
 
-def test_no_burner_waits_where_no_copy_follows(worker: attacks.Worker) -> None:
+def test_no_burner_waits_where_no_copy_follows(worker: Worker) -> None:
     worker.binding.burn(worker.promise())
 
     assert worker.station.device.recorder._burns._understudy._waiting is None  # type: ignore[attr-defined]
 
 
-def test_a_message_that_was_sent_at_once_is_not_sent_again_by_the_next_round(worker: attacks.Worker) -> None:
+def test_a_message_that_was_sent_at_once_is_not_sent_again_by_the_next_round(worker: Worker) -> None:
     bell = with_bell(worker)
     worker.binding.burn(worker.promise(copies=2))
 
@@ -68,7 +66,7 @@ def test_a_message_that_was_sent_at_once_is_not_sent_again_by_the_next_round(wor
     assert len(bell.rung) == 1
 
 
-def test_a_next_copy_whose_message_was_lost_is_started_by_the_next_round(worker: attacks.Worker) -> None:
+def test_a_next_copy_whose_message_was_lost_is_started_by_the_next_round(worker: Worker) -> None:
     worker.binding.burn(worker.promise(copies=2))
 
     worker.binding._tend(caretaker.round_trip)
@@ -76,7 +74,7 @@ def test_a_next_copy_whose_message_was_lost_is_started_by_the_next_round(worker:
     assert len(worker.shelf("accept")) == 2
 
 
-def test_a_worker_that_stops_promises_nothing_more(worker: attacks.Worker) -> None:
+def test_a_worker_that_stops_promises_nothing_more(worker: Worker) -> None:
     bell = with_bell(worker)
     worker.order()
     caretaker.look(worker.station)
@@ -89,7 +87,7 @@ def test_a_worker_that_stops_promises_nothing_more(worker: attacks.Worker) -> No
         assert db.scalars(select(Attempt)).all() == []
 
 
-def test_a_slow_burn_leaves_as_many_events_as_a_quick_one(worker: attacks.Worker) -> None:
+def test_a_slow_burn_leaves_as_many_events_as_a_quick_one(worker: Worker) -> None:
     with_bell(worker)
 
     def events_of(**options: object) -> list[str]:

@@ -12,16 +12,14 @@ from models.attempt import Attempt
 from models.vocabulary import Outcome
 from tests.builders import attempt_row, recorder_row
 from tests.burns import eventually
-from tests.integration import test_attacks as attacks
+from tests.steps import Killed, Worker, burn, dies
 from workers import attempt as attempt_story
 from workers import caretaker
 from workers.attempt import run_attempt
 from workers.evidence import Evidence, read_evidence
 
-worker = attacks.worker
 
-
-def second_copy(worker: attacks.Worker) -> str:
+def second_copy(worker: Worker) -> str:
     """Make a job's first copy and give the second to the recorder; return its attempt's id."""
     first = worker.promise(copies=2)
     assert run_attempt(worker.station, first).startswith("good")
@@ -31,11 +29,11 @@ def second_copy(worker: attacks.Worker) -> str:
     return assignment.attempt
 
 
-def evidence(worker: attacks.Worker, attempt: str) -> Evidence:
+def evidence(worker: Worker, attempt: str) -> Evidence:
     return read_evidence(worker.settings.evidence / attempt)
 
 
-def test_only_the_first_of_equal_discs_is_hashed_while_it_is_burnt(worker: attacks.Worker) -> None:
+def test_only_the_first_of_equal_discs_is_hashed_while_it_is_burnt(worker: Worker) -> None:
     second = second_copy(worker)
     first = other_attempts(worker, second)[0]
 
@@ -47,7 +45,7 @@ def test_only_the_first_of_equal_discs_is_hashed_while_it_is_burnt(worker: attac
     assert (row.outcome, row.verified) == (Outcome.GOOD, True)
 
 
-def test_a_disc_that_nobody_will_read_back_is_hashed(worker: attacks.Worker) -> None:
+def test_a_disc_that_nobody_will_read_back_is_hashed(worker: Worker) -> None:
     first = worker.promise(copies=2, verify=False)
     run_attempt(worker.station, first)
     caretaker.look(worker.station)
@@ -59,7 +57,7 @@ def test_a_disc_that_nobody_will_read_back_is_hashed(worker: attacks.Worker) -> 
     assert evidence(worker, second.attempt).sha256_fed == evidence(worker, first).sha256_fed != ""
 
 
-def test_a_source_changed_in_secret_never_passes_and_is_blamed_though_nobody_hashed_it(worker: attacks.Worker) -> None:
+def test_a_source_changed_in_secret_never_passes_and_is_blamed_though_nobody_hashed_it(worker: Worker) -> None:
     second = second_copy(worker)
     source = worker.root / "photos" / "1.raw"
     times = source.stat()
@@ -68,7 +66,7 @@ def test_a_source_changed_in_secret_never_passes_and_is_blamed_though_nobody_has
         content.write(b"not what was staged")
     os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    attacks.burn(worker, second)
+    burn(worker, second)
 
     row = attempt_row(worker.database, second)
     assert evidence(worker, second).fed_all
@@ -78,7 +76,7 @@ def test_a_source_changed_in_secret_never_passes_and_is_blamed_though_nobody_has
 
 
 def test_recovery_blames_a_source_that_nobody_hashed_and_calls_nobody_to_the_drive(
-    worker: attacks.Worker, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = second_copy(worker)
     source = worker.root / "photos" / "1.raw"
@@ -86,8 +84,8 @@ def test_recovery_blames_a_source_that_nobody_hashed_and_calls_nobody_to_the_dri
     with source.open("r+b") as content:
         content.write(b"not what was staged")
     os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
-    monkeypatch.setattr(attempt_story, "verify", attacks._dies)
-    with pytest.raises(attacks._Killed):
+    monkeypatch.setattr(attempt_story, "verify", dies)
+    with pytest.raises(Killed):
         run_attempt(worker.station, second)
     monkeypatch.undo()
 
@@ -99,24 +97,24 @@ def test_recovery_blames_a_source_that_nobody_hashed_and_calls_nobody_to_the_dri
     assert recorder_row(worker.database, "r1").attention is None
 
 
-def test_a_burner_killed_on_a_copy_that_is_not_hashed_spoils_it(worker: attacks.Worker) -> None:
+def test_a_burner_killed_on_a_copy_that_is_not_hashed_spoils_it(worker: Worker) -> None:
     second = second_copy(worker)
     worker.drive.add_fault("stall@300")
     killer = threading.Thread(target=_kill_the_burner, args=(worker, second))
     killer.start()
 
-    attacks.burn(worker, second)
+    burn(worker, second)
 
     killer.join()
     assert not evidence(worker, second).fed_all
     assert attempt_row(worker.database, second).outcome is Outcome.SPOILED
 
 
-def _kill_the_burner(worker: attacks.Worker, attempt: str) -> None:
+def _kill_the_burner(worker: Worker, attempt: str) -> None:
     eventually(lambda: evidence(worker, attempt).wrote, "the burn begins")
     os.kill(evidence(worker, attempt).pid or 0, signal.SIGKILL)
 
 
-def other_attempts(worker: attacks.Worker, attempt: str) -> list[str]:
+def other_attempts(worker: Worker, attempt: str) -> list[str]:
     with worker.database.read() as db:
         return list(db.scalars(select(Attempt.id).where(Attempt.id != attempt).order_by(Attempt.id)))
