@@ -163,6 +163,23 @@ def test_many_who_ask_at_once_cost_one_look(database: Database, monkeypatch: pyt
     assert len(looks) == 1
 
 
+def test_a_look_that_takes_long_is_not_taken_again_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looks = [0.0], list[float]()
+
+    def look(db: Session) -> Figures:
+        looks.append(clock[0])
+        clock[0] += 4
+        return read_figures(db)
+
+    monkeypatch.setattr(metrics, "read_figures", look)
+    collector = RigCollector(database, clock=lambda: clock[0])
+
+    for clock[0] in range(0, 90, 3):
+        list(collector.collect())
+
+    assert looks == [0, 42, 84]
+
+
 @pytest.fixture
 def served(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve a database's metrics; gives their URL."""
