@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from sqlalchemy import func, select
 
 from jobs import data_disc
 from jobs.settings import load_settings, subprocess_environment
+from models.attempt import Attempt
+from models.base import new_id, now
 from models.database import Database
-from tests.integration.test_migrations import REVISIONS, TREE, add_revision, config, upgrade
+from models.vocabulary import JobState, Outcome
+from tests.builders import job_row, order, settle
+from tests.integration.test_migrations import REVISIONS, TREE, add_revision, config, fill, reflected, upgrade
 from tests.rigs import running_rig, wait_until
 from workers.programs import own_command
 
@@ -87,11 +92,11 @@ def test_what_adds_is_no_breach(tmp_path: Path) -> None:
     assert breaches(sql_of(scripts, REVISIONS[-1])) == []
 
 
-#: Adds to every table that a worker writes.
+#: Adds to every table that a worker or a dispatcher writes.
 ADDS = """
     op.create_table("note", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("words", sa.Text()))
     op.create_index("uq_note_words", "note", ["words"], unique=True)
-    for table in ["recorder", "job", "copy", "attempt", "event"]:
+    for table in ["recorder", "job", "copy", "attempt", "event", "tally", "delivery", "service"]:
         with op.batch_alter_table(table) as batch:
             batch.add_column(sa.Column("note", sa.String(8), nullable=True))
             batch.add_column(sa.Column("weight", sa.Integer(), server_default="1", nullable=False))
@@ -114,6 +119,7 @@ def test_a_worker_finishes_its_disc_on_newer_tables_and_then_says_that_it_is_too
         pid = rig.pid("r1")
 
         upgrade(rig.mill.database, scripts=scripts)
+        rig.disc_in_stage(job, "writing")  # its disc is still being made
 
         assert job.wait(timeout=60).good == 1
         wait_until(lambda: rig.program("r1").process is None or rig.pid("r1") != pid, "the old worker has ended")
@@ -122,6 +128,53 @@ def test_a_worker_finishes_its_disc_on_newer_tables_and_then_says_that_it_is_too
 
     assert f"the schema went from {REVISIONS[-1]} to 9999; the disc under way is the last one" in log.read_text()
     assert len(rig.shelf()) == 1
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_todays_tables_take_what_code_of_an_older_revision_writes(database_url: str, revision: str) -> None:
+    database = Database(database_url)
+    upgrade(database, revision)
+    known = reflected(database)  # all that such code ever names
+    upgrade(database)
+
+    fill(database, known)
+    with database.engine.begin() as db:
+        for table in known:
+            changed = {column.name: column for column in table.columns if not column.primary_key}
+            assert db.execute(table.update().values(changed)).rowcount == 1
+        found = {table.name: db.execute(table.select()).mappings().one() for table in known}
+        gone = [db.execute(table.delete()).rowcount for table in reversed(known)]
+    database.close()
+
+    assert all(set(found[table.name]) == set(table.columns.keys()) for table in known)
+    assert gone == [1] * len(known)
+
+
+def test_a_disc_that_an_older_revisions_code_began_is_settled_by_todays(database_url: str) -> None:
+    database = Database(database_url)
+    upgrade(database, "0002")
+    known = {table.name: table for table in reflected(database)}
+    upgrade(database)
+    order(database)
+    attempt, before = new_id(), attempts(database)
+    with database.engine.begin() as db:  # assigned, claimed and permitted, each in the columns of then
+        copy, job = db.execute(select(known["copy"].c.id, known["copy"].c.job_id)).one()
+        row = {"id": attempt, "job_id": job, "copy_id": copy, "recorder": "left", "epoch": 1, "stage": "writing"}
+        medium = {"medium_kind": "dvd-r", "medium_id": "m", "medium_erases": 0, "medium_session": 1}
+        db.execute(known["attempt"].insert().values(**row, **medium, blocks_done=0, blocks_total=9, created=now()))
+        db.execute(known["copy"].update().values(state="active"))
+        db.execute(known["event"].insert().values(kind="writing", job_id=job, attempt_id=attempt, at=now(), data={}))
+
+    assert settle(database, attempt, Outcome.GOOD) is Outcome.GOOD
+
+    assert (before, attempts(database)) == (0, 1)
+    assert job_row(database, str(job)).state is JobState.COMPLETED
+    database.close()
+
+
+def attempts(database: Database) -> int:
+    with database.read() as db:
+        return db.scalar(select(func.count()).select_from(Attempt)) or 0
 
 
 @pytest.mark.parametrize("words", [["worker", "--recorder", "r1=emulated:{home}/r1"], ["dispatcher"]])
