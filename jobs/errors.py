@@ -90,7 +90,8 @@ class SourceChanged(OrderError):
 
     def __init__(self, path: str, how: str) -> None:
         self.path = path
-        super().__init__(f"{path} {how} since it was staged; put the staged file back, or order anew")
+        named = path if path.isprintable() else repr(path)  # of people's names: logs, terminals and Flower show it
+        super().__init__(f"{named} {how} since it was staged; put the staged file back, or order anew")
 
 
 class OutsideRoots(OrderError):

@@ -46,7 +46,9 @@ class RecorderSetting(BaseModel):
 class Settings(BaseSettings):
     """All settings, as `DISCMILL_<NAME>` or as a key of `discmill.toml`."""
 
-    model_config = SettingsConfigDict(env_prefix="DISCMILL_", extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="DISCMILL_", extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     home: Path = Field(default_factory=lambda: user_data_path("discmill"), description="database, store, evidence")
     database_url: str = Field(default="", description="default: SQLite in the home")
@@ -83,6 +85,14 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(default=None, description="what webhooks are signed with")
     webhook_timeout: float = Field(default=10, gt=0, description="seconds a webhook's receiver may take")
     recorder: list[RecorderSetting] = Field(default_factory=list, description="the rig's recorders")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_switch(cls, value: object) -> object:
+        """Refuse `true` and `false`, which would count as 1 and 0: nothing here is a switch."""
+        if isinstance(value, bool):
+            raise ValueError(f"{str(value).lower()} says nothing here")  # noqa: TRY004  (pydantic takes this one)
+        return value
 
     @field_validator("content_roots", mode="before")
     @classmethod

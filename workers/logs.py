@@ -48,13 +48,24 @@ def _formatter() -> logging.Formatter:
     render = structlog.processors.LogfmtRenderer(key_order=["time", "level", "logger", "event"], drop_missing=True)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_SHARED,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _with_words, _without_secrets, render],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _with_words,
+            _without_secrets,
+            render,
+            _legible,
+        ],
     )
 
 
 def _without_secrets(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Hide what URLs tell, in tracebacks too."""
     return {key: mask(value) if isinstance(value, str) else value for key, value in facts.items()}
+
+
+def _legible(_logger: object, _method: str, line: str) -> str:
+    """Escape what would end the line, turn it around, or command a terminal: names of files may hold anything."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def _with_words(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -30,7 +30,7 @@ class Difference:
     def __str__(self) -> str:
         last = self.first_block + self.blocks - 1
         where = f"block {last}" if self.blocks == 1 else f"blocks {self.first_block}-{last}"
-        named = ", ".join(self.places[:_PLACES_NAMED])
+        named = ", ".join(place if place.isprintable() else repr(place) for place in self.places[:_PLACES_NAMED])
         more = f" and {len(self.places) - _PLACES_NAMED} more" if len(self.places) > _PLACES_NAMED else ""
         return f"{where} ({named}{more})"
 

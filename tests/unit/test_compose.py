@@ -90,6 +90,18 @@ def test_the_image_has_the_programs_that_burn_and_move() -> None:
     assert {program.package for program in (*BURN_PROGRAMS, CHANGER)} <= set(installed.split())
 
 
+def test_no_container_is_unwell_because_a_recorder_needs_a_person() -> None:
+    asked = {
+        name: service["healthcheck"]["test"][2:] for name, service in OURS.items() if "test" in service["healthcheck"]
+    }
+
+    assert set(DRIVES) <= set(asked)
+    for name, words in asked.items():
+        part = words[words.index("health") + 1 :]  # without one, the whole rig is looked at
+        assert part == (["recorder", name.removeprefix("worker-")] if name in DRIVES else part[:1]), name
+        assert part, name
+
+
 def test_it_has_all_the_services() -> None:
     assert {"dispatcher", "flower", "migrate", "postgres", "redis"} < set(SERVICES)
     assert DRIVES

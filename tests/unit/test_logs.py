@@ -55,6 +55,25 @@ def test_a_key_that_no_line_can_hold_is_changed() -> None:
     assert line.endswith("two_words=1")
 
 
+def test_a_name_neither_ends_a_line_nor_commands_a_terminal() -> None:
+    script = """
+name = "a\\nlevel=critical\\r\\x1b[31m\\x07 \\u202e \\u2028 \\x85 \\udcff <b>"
+logging.getLogger("rig").info("burning %s", name)
+structlog.get_logger("rig").info("e", path=name)
+try:
+    raise ValueError(name)
+except ValueError:
+    logging.getLogger("rig").exception("a round failed")
+"""
+
+    lines = log(script)
+
+    assert len(lines) == 3
+    for line in lines:
+        assert line.isprintable()
+        assert r"a\nlevel=critical\r\x1b[31m\x07 \u202e \u2028 \x85 \udcff <b>" in line
+
+
 def test_no_password_is_in_a_line_or_in_its_traceback() -> None:
     script = (
         "url = 'rediss://rig:tr0ub4dor@host/0?ssl_keyfile_password=tr0ub4dor'\n"

@@ -16,7 +16,7 @@ from jobs.mastering.master import Listener
 from jobs.mastering.masters import MasterStore, StoredMaster
 from jobs.mastering.medium import BLOCK, Family
 from jobs.mastering.progress import ProgressEvent, VerifyProgress
-from jobs.mastering.verification import Comparison, compare, describe
+from jobs.mastering.verification import Comparison, Difference, compare, describe
 from tests.manifests import manifest_of
 
 SILENT = Listener(lambda _: None)
@@ -131,3 +131,7 @@ def test_progress_ends_at_the_last_block(master: StoredMaster, disc: bytes) -> N
     last = heard[-1]
     assert isinstance(last, VerifyProgress)
     assert last.done == last.total == master.blocks
+
+
+def test_a_name_that_garbles_terminals_is_told_escaped() -> None:
+    assert str(Difference(7, 1, ("a\nb\x1b[31m", "plain"))) == r"block 7 ('a\nb\x1b[31m', plain)"
