@@ -19,7 +19,7 @@ def read_recorder(settings: "Settings", text: str) -> "RecorderSetting":
     from jobs.settings import RECORDER_NAME, RecorderSetting
 
     name, equals, uri = text.partition("=")
-    if not re.match(RECORDER_NAME, name):
+    if not re.fullmatch(RECORDER_NAME, name):
         raise typer.BadParameter(f"{name!r} is no name; use letters, digits, - and _", param_hint="--recorder")
     if equals:
         return RecorderSetting(name=name, uri=uri)

@@ -1,6 +1,7 @@
 """How long-running programs log: one line an event, key=value, to stderr; Celery's own words included."""
 
 import logging
+from typing import Any
 
 import structlog
 from structlog.typing import Processor
@@ -63,7 +64,7 @@ def _without_secrets(_logger: object, _method: str, facts: structlog.typing.Even
     return {key: mask(value) if isinstance(value, str) else value for key, value in facts.items()}
 
 
-def _legible(_logger: object, _method: str, line: str) -> str:
+def _legible(_logger: object, _method: str, line: Any) -> str:  # noqa: ANN401  (what the renderer made: a text)
     """Escape what would end the line, turn it around, or command a terminal: names of files may hold anything."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import typer
 from sqlalchemy import select
 
 from jobs.cli import doors
 from jobs.masking import mask
-from jobs.settings import RecorderSetting, Settings
+from jobs.settings import RecorderSetting, Settings, load_settings
 from models.base import now
 from models.recorder import Recorder, RecorderRequest
 from models.vocabulary import Condition, Intent, JobState, Outcome, Stage
@@ -390,3 +391,9 @@ def test_the_drives_of_this_host_are_listed_though_there_is_no_rig(shell: Comman
     assert result.exit_code == 0, result.stderr
     assert "there is no database" in result.stderr
     assert not (shell.home / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", ["left\n", 'left"} 1', "../left", "", "-left", "l" * 64, "lêft"])
+def test_a_recorder_gets_no_name_that_logs_paths_or_monitors_would_read_as_more(tmp_path: Path, name: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no name"):
+        read_recorder(load_settings(home=tmp_path), f"{name}=emulated:a")
