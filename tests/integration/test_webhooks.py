@@ -344,7 +344,7 @@ def test_a_rig_tells_of_a_disc_it_made(tmp_path: Path, receiver: Receiver) -> No
 
     with running_rig(tmp_path / "rig", tmp_path / "content", **given) as rig:
         job = rig.mill.submit(data_disc(rig.content("told", size=1 << 20)), webhook=f"{receiver.url}/rig")
-        job.wait(timeout=30)
+        job.wait(timeout=60)
         wait_until(lambda: len(receiver.heard) == 2, "the second try was heard")
 
     assert [json.loads(body)["job"]["state"] for _, body in receiver.heard] == ["completed", "completed"]
