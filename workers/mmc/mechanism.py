@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from workers.mmc.faults import Fault, Trouble
 from workers.mmc.medium import Medium
@@ -11,37 +12,69 @@ from workers.recorders.scsi_sense import Sense
 
 #: Media events that a drive tells of (MMC-6 table 320).
 _NEW_MEDIUM, _MEDIUM_GONE = 2, 3
+F = TypeVar("F")
 
 
 class Unplugged(Exception):
     """The drive is not there any more."""
 
 
-class Mechanism:
-    """A drive's mechanism. One command or one hand has it at a time; `busy` TEST UNIT READYs find it spinning up."""
+class Body(Generic[F]):
+    """What any modelled device has: a plug, news for whoever asks next, faults that wait.
+
+    One command or one hand has it at a time.
+    """
 
     def __init__(self) -> None:
-        self.loaded: Medium | None = None
-        self.is_open = False
+        self.faults: list[F] = []
         self.is_locked = False
         self.is_plugged = True
-        self.busy = 0
-        self.event = 0
         self.attentions: list[Sense] = []
-        self.faults: list[Fault] = []
-        self.loads = 0
         self._changed = threading.Condition()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Have the drive alone; a command that hangs looks anew afterwards."""
+        """Have the device alone; a command that hangs looks anew afterwards."""
         with self._changed:
             yield
             self._changed.notify_all()
 
     def hang_while(self, stuck: Callable[[], bool]) -> None:
-        """Let others at the drive while something is so; the caller holds it."""
+        """Let others at the device while something is so; the caller holds it."""
         self._changed.wait_for(lambda: not stuck())
+
+    def script(self, *faults: F) -> None:
+        """Let these faults wait, instead of those that waited before."""
+        with self.held():
+            self.faults = list(faults)
+
+    def unplug(self) -> None:
+        """Make the device vanish."""
+        with self.held():
+            self.is_plugged = False
+
+    def replug(self) -> None:
+        """Bring it back, unlocked."""
+        with self.held():
+            self.is_plugged, self.is_locked = True, False
+            self.attentions.append(RESET)
+
+    def attention(self) -> Sense | None:
+        """Take the next unit attention, as the kernel does when a program opens the device."""
+        with self.held():
+            return self.attentions.pop(0) if self.attentions else None
+
+
+class Mechanism(Body[Fault]):
+    """A drive's mechanism; `busy` TEST UNIT READYs find it spinning up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: Medium | None = None
+        self.is_open = False
+        self.busy = 0
+        self.event = 0
+        self.loads = 0
 
     @property
     def present(self) -> Medium | None:
@@ -80,27 +113,6 @@ class Mechanism:
         """Close the tray on what lies in it."""
         with self.held():
             self.move_tray(out=False)
-
-    def script(self, *faults: Fault) -> None:
-        """Let faults wait for their blocks, instead of those that waited before."""
-        with self.held():
-            self.faults = list(faults)
-
-    def unplug(self) -> None:
-        """Make the drive vanish."""
-        with self.held():
-            self.is_plugged = False
-
-    def replug(self) -> None:
-        """Bring it back, unlocked."""
-        with self.held():
-            self.is_plugged, self.is_locked = True, False
-            self.attentions.append(RESET)
-
-    def attention(self) -> Sense | None:
-        """Take the next unit attention, as the kernel does when a program opens the device."""
-        with self.held():
-            return self.attentions.pop(0) if self.attentions else None
 
     # By command, held.
 

@@ -1,4 +1,4 @@
-"""A modelled drive on a socket, for programs that are loaded with the shim; the messages are told of in `shim.c`."""
+"""A modelled device on a socket, for programs that are loaded with the shim; the messages are told of in `shim.c`."""
 
 import contextlib
 import errno
@@ -7,10 +7,10 @@ import socket
 import struct
 import threading
 from pathlib import Path
-from typing import Self
+from typing import Any, Protocol, Self
 
-from workers.mmc.drive import Drive, Reply
-from workers.mmc.mechanism import Unplugged
+from workers.mmc.drive import Reply
+from workers.mmc.mechanism import Body, Unplugged
 from workers.recorders.scsi_sense import Sense
 
 _HELLO, _COMMAND, _ANSWER = struct.Struct("<I"), struct.Struct("<III16s"), struct.Struct("<III")
@@ -19,10 +19,25 @@ _GOOD, _CHECK_CONDITION = 0, 2
 _CLOSING = 0.5
 
 
-class DriveServer:
-    """Serves one drive on a Unix socket, in threads of its own, from entering to leaving."""
+class Unit(Protocol):
+    """A device that takes commands: a drive, a changer."""
 
-    def __init__(self, drive: Drive, path: Path) -> None:
+    @property
+    def mechanism(self) -> Body[Any]:
+        """Its plug, its news, its faults."""
+
+    def execute(self, cdb: bytes, data: bytes = b"") -> Reply:
+        """Carry out a command.
+
+        Raises:
+            Unplugged: the device is not there.
+        """
+
+
+class DriveServer:
+    """Serves one device on a Unix socket, in threads of its own, from entering to leaving."""
+
+    def __init__(self, drive: Unit, path: Path) -> None:
         self.drive = drive
         self.path = path
         self._exclusive = threading.Lock()
