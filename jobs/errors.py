@@ -191,6 +191,12 @@ class MediumMissing(MediumError):
     code = "IMAPI_E_MEDIUM_NOTPRESENT"
 
 
+class InputEmpty(MediumMissing):
+    """The loader has no blank of the kind that is needed."""
+
+    code = "DISCMILL_E_INPUT_EMPTY"
+
+
 class MediumUnsuitable(MediumError):
     """The medium is of the wrong kind, or not blank."""
 
@@ -307,6 +313,32 @@ class RecorderStalled(RecorderError):
     """The device does not answer any more."""
 
     code = "DISCMILL_E_STALLED"
+
+
+class LoaderError(RecorderError):
+    """What moves the discs is the trouble."""
+
+    code = "DISCMILL_E_LOADER"
+
+
+class OutputFull(LoaderError):
+    """There is no room where the disc belongs; it stays in the drive."""
+
+    code = "DISCMILL_E_OUTPUT_FULL"
+    remedy = Remedy.CHANGE_MEDIUM
+
+
+class DriveOccupied(LoaderError):
+    """A disc is in the drive that does not go back to the blanks."""
+
+    code = "DISCMILL_E_DRIVE_OCCUPIED"
+    remedy = Remedy.CHANGE_MEDIUM
+
+
+class MechanismFault(LoaderError):
+    """A disc did not get where it was to go."""
+
+    code = "DISCMILL_E_MECHANISM"
 
 
 class StashError(DiscError):

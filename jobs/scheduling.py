@@ -106,14 +106,24 @@ def fresh(kind: MediumKind) -> MediumInfo:
     return MediumInfo(kind, MediumStatus.BLANK, kind.capacity, kind.capacity)
 
 
-def demand(db: Session, recorder: str, kinds: Sequence[MediumKind]) -> MediumKind | None:
-    """Choose the kind of blank that the next queued copy for this recorder needs, among those in stock."""
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What the queue needs of a recorder next: a blank of this kind, with this much room in blocks."""
+
+    kind: MediumKind
+    blocks: int
+
+
+def demand(db: Session, recorder: str, kinds: Sequence[MediumKind]) -> Demand | None:
+    """Say what the next queued copy for this recorder needs, among these kinds of blanks, the preferred first."""
+    if not queued_classes(db):
+        return None
     best: tuple[int, int] | None = None
     chosen = None
     for kind in kinds:
         copy = next_copy(db, recorder, fresh(kind))
         if copy is not None and (best is None or (-copy.priority, copy.id) < best):
-            best, chosen = (-copy.priority, copy.id), kind
+            best, chosen = (-copy.priority, copy.id), Demand(kind, db.get_one(Job, copy.job_id).blocks)
     return chosen
 
 

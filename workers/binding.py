@@ -42,7 +42,7 @@ class Binding:
     """
 
     def __init__(self, settings: Settings, name: str, uri: str, app: Celery) -> None:
-        device = open_device(uri, stall_after=settings.stall_after)
+        device = open_device(uri, stall_after=settings.stall_after, home=settings.home)
         self._lock = FileLock(device.recorder.locks / "owner")
         self._lock.acquire()
         try:

@@ -7,15 +7,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from jobs import scheduling
-from jobs.errors import DiscError, Fenced, RecorderBusy
+from jobs.errors import DiscError, Fenced, MechanismFault, RecorderBusy
 from jobs.mastering.medium import MediumInfo, MediumKind
 from jobs.mastering.recorder import Bin
 from jobs.scheduling import Assignment
 from models.attempt import Attempt
-from models.job import Job
-from models.recorder import Recorder
-from models.vocabulary import Condition, Intent, Stage
-from workers import recovery
+from models.vocabulary import Condition, Stage
+from workers import recovery, wants
 from workers.attempt import run_attempt
 from workers.registry import Sight, call_person, observe, tell_features
 from workers.requests import answer_requests
@@ -31,6 +29,7 @@ _MISFEEDS = 3
 def start_up(station: Station) -> None:
     """Resolve what the last owner left, then make the disc that was promised meanwhile."""
     recovery.recover(station)
+    recovery.recall(station)
     tell_features(station.database, station.owner, station.device.recorder.features())
     look(station)
     promised = _promised(station)
@@ -106,6 +105,8 @@ def tend(station: Station, step: Callable[[Station], None]) -> bool:
     except DiscError as error:
         condition = Condition.LOADING if isinstance(error, RecorderBusy) else Condition.ATTENTION
         observe(station.database, station.owner, Sight(condition, error.message))
+        if isinstance(error, MechanismFault) and not wants.is_set_aside(station):
+            call_person(station.database, station.owner, error.message)
         return False
     except Exception as error:
         message = f"{type(error).__name__}: {error}; tried again, see the worker's log"
@@ -127,31 +128,34 @@ def look(station: Station) -> None:
 
 
 def _finish_what_was_left(station: Station) -> None:
+    station.device.loader.resume()
     if recovery.is_needed(station):
         recovery.recover(station)
 
 
 def _see(station: Station) -> None:
-    medium = station.stillness.medium = _stocked(station)
-    observe(station.database, station.owner, _sight(station, medium))
-
-
-def _stocked(station: Station) -> MediumInfo | None:
-    """Probe the tray; where a loader can, bring in the kind of blank the queue needs."""
-    recorder, loader = station.device.recorder, station.device.loader
-    medium = recorder.probe()
+    loader = station.device.loader
+    medium = station.device.recorder.probe()
     stock = loader.stock()
-    station.stillness.stock = tuple(stock)
-    if not stock or _is_set_aside(station):
-        return medium
-    if medium is not None and medium.used and not _is_wanted(station, medium):
+    if stock and not wants.is_set_aside(station):
+        medium = _exchange(station, medium, list(stock))
+    station.stillness.medium, station.stillness.stock = medium, tuple(stock)
+    observe(station.database, station.owner, wants.sight(station, medium, by_hand=not stock))
+
+
+def _exchange(station: Station, medium: MediumInfo | None, stock: list[MediumKind]) -> MediumInfo | None:
+    """Have the loader bring in the kind of blank that the queue needs; return the medium that is in afterwards."""
+    recorder, loader = station.device.recorder, station.device.loader
+    if medium is not None and medium.used and wants.job_for(station, medium) is None:
         loader.unload(Bin.REJECT, f"not-blank-{station.media.of(medium)[-12:]}")
         medium = None
-    kind = _kind_to_load(station, medium, list(stock))
-    if kind is not None:
-        loader.load(kind)
-        medium = recorder.probe()
-        _count_misfeeds(station, medium, kind)
+    kind = _kind_to_load(station, medium, stock)
+    if kind is None:
+        return medium
+    observe(station.database, station.owner, Sight(Condition.LOADING, f"the loader brings a blank {kind.label}"))
+    loader.load(kind)
+    medium = recorder.probe()
+    _count_misfeeds(station, medium, kind)
     return medium
 
 
@@ -168,42 +172,10 @@ def _count_misfeeds(station: Station, medium: MediumInfo | None, wanted: MediumK
 
 def _kind_to_load(station: Station, medium: MediumInfo | None, stock: list[MediumKind]) -> MediumKind | None:
     """Choose what to load: what the queue needs; else keep one blank ready; None to leave the tray as it is."""
-    if medium is not None and (medium.used or _is_wanted(station, medium)):
+    if medium is not None and (medium.used or wants.job_for(station, medium) is not None):
         return None
     with station.database.read() as db:
         needed = scheduling.demand(db, station.name, stock)
     if needed is not None:
-        return None if medium is not None and medium.kind is needed else needed
+        return None if medium is not None and medium.kind is needed.kind else needed.kind
     return stock[0] if medium is None else None
-
-
-def _is_wanted(station: Station, medium: MediumInfo) -> bool:
-    """Say whether a copy is for this medium: one that is queued, or one that was promised to the recorder already."""
-    with station.database.read() as db:
-        promised = db.scalar(
-            select(Job)
-            .join(Attempt, Attempt.job_id == Job.id)
-            .where(Attempt.recorder == station.name, Attempt.stage == Stage.ASSIGNED, Attempt.outcome.is_(None))
-        )
-        if promised is not None and scheduling.suits(promised, medium):
-            return True
-        return scheduling.next_copy(db, station.name, medium) is not None
-
-
-def _is_set_aside(station: Station) -> bool:
-    with station.database.read() as db:
-        row = db.get_one(Recorder, station.name)
-        return row.intent is not Intent.ENABLED or row.attention is not None
-
-
-def _sight(station: Station, medium: MediumInfo | None) -> Sight:
-    before = station.media.id
-    if medium is None:
-        station.media.forget()
-        return Sight(Condition.EMPTY, "no medium is in; load a blank", medium_changed=before != "")
-    medium_id = station.media.of(medium)
-    changed = medium_id != before
-    if medium.used and not _is_wanted(station, medium):
-        message = f"the {medium.kind} in the tray is not blank; take it out (`discmill recorders eject {station.name}`)"
-        return Sight(Condition.ATTENTION, message, medium, medium_id, changed)
-    return Sight(Condition.READY, "", medium, medium_id, changed)

@@ -1,5 +1,6 @@
 """What became of an attempt: after every failure, and when a new owner finds one that the last owner left."""
 
+import contextlib
 import logging
 from functools import partial
 
@@ -31,7 +32,7 @@ from workers.proof import Burnt, evidence_folder, noted_medium, verify, verify_d
 from workers.recorders.burn_process import wait_for_burner
 from workers.reporting import Reporter, Work
 from workers.session import NoSessionFollows
-from workers.settling import conclude, dispose, note_ejected, work_of
+from workers.settling import conclude, dispose, farewell, note_ejected, work_of
 from workers.station import Station
 from workers.stopwatch import Stopwatch
 
@@ -41,9 +42,10 @@ log = logging.getLogger(__name__)
 def recover(station: Station) -> None:
     """Resolve every attempt that an earlier owner, or a failure, left on this recorder; then clear the tray.
 
-    Waits until no burner holds the drive.
+    Waits until no burner holds the drive. What the loader was moving is where it belongs before anything is judged.
     """
-    wait_for_burner(station.device.recorder, station.heed_stop)
+    _have_drive_back(station)
+    station.device.loader.resume()
     for attempt_id, work in _unresolved(station):
         log.info("recovering attempt %s", attempt_id)
         station.persist(partial(_take_over, station, attempt_id))
@@ -69,7 +71,7 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
         return Verdict(Outcome.UNUSED, error=None if _is_no_fault(error) else cause)
     if isinstance(error, RecorderStalled) and not drive_is_free(recorder):
         return Verdict(Outcome.LOST, error=error, needs_person=error.message)  # what it is, its burner's end will show
-    wait_for_burner(recorder, station.heed_stop)
+    _have_drive_back(station)
     evidence = read_evidence(evidence_folder(station, attempt_id))
     medium = _medium_written(station, attempt_id, recorder)
     if isinstance(medium, Verdict):
@@ -82,6 +84,13 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     _enter_verifying(station, attempt_id)
     with watch.lap(VERIFY_SECONDS):
         return _look_at_disc(station, attempt, job, evidence.plan, reporter)
+
+
+def _have_drive_back(station: Station) -> None:
+    """Wait until no burner holds the drive; one that was killed has left the tray locked."""
+    wait_for_burner(station.device.recorder, station.heed_stop)
+    with contextlib.suppress(RecorderError):  # a drive that is gone has its say when the medium is asked for
+        station.device.recorder.unlock()
 
 
 def _is_no_fault(error: Exception | None) -> bool:
@@ -201,11 +210,11 @@ def _clear_tray(station: Station) -> None:
     medium = station.device.recorder.probe()
     noted = noted_medium(evidence_folder(station, work.attempt))
     if medium is None or noted is None:
-        note_ejected(station, work, None)
+        note_ejected(station, work, outcome)
     elif medium.load == noted.load or _is_the_same(station, work, outcome, medium):
         dispose(station, work, outcome)
     else:
-        note_ejected(station, work, None)
+        note_ejected(station, work, outcome)
 
 
 def _is_the_same(station: Station, work: Work, outcome: Outcome, medium: MediumInfo) -> bool:
@@ -218,6 +227,18 @@ def _is_the_same(station: Station, work: Work, outcome: Outcome, medium: MediumI
 
 def _undisposed(station: Station) -> tuple[Work, Outcome] | None:
     """Find the newest attempt whose medium was written, if its disc has not left yet."""
+    last = _last_written(station)
+    return None if last is None or last[0].ejected is not None else _gone(last)
+
+
+def _gone(last: tuple[Attempt, Work]) -> tuple[Work, Outcome] | None:
+    """Return whose disc leaves or has left the recorder; None for one that stays usable."""
+    attempt, work = last
+    outcome = attempt.outcome
+    return None if outcome is None or outcome in {Outcome.UNUSED, Outcome.SIMULATED} else (work, outcome)
+
+
+def _last_written(station: Station) -> tuple[Attempt, Work] | None:
     with station.database.read() as db:
         row = db.execute(
             select(Attempt, Job, Copy.number)
@@ -227,9 +248,12 @@ def _undisposed(station: Station) -> tuple[Work, Outcome] | None:
             .order_by(Attempt.id.desc())
             .limit(1)
         ).one_or_none()
-    if row is None:
-        return None
-    attempt, job, number = row
-    if attempt.ejected is not None or attempt.outcome in {None, Outcome.UNUSED, Outcome.SIMULATED}:
-        return None
-    return work_of(attempt, job, number), attempt.outcome
+    return None if row is None else (row[0], work_of(*row))
+
+
+def recall(station: Station) -> None:
+    """Say again what became of the disc that left last: it may lie in the open tray still."""
+    last = _last_written(station)
+    gone = None if last is None or last[0].ejected is None else _gone(last)
+    if last is not None and gone is not None:
+        station.farewell = station.farewell or farewell(*gone, last[0].path)

@@ -37,19 +37,29 @@ def dispose(station: Station, work: Work, outcome: Outcome) -> None:
     """
     if outcome in {Outcome.UNUSED, Outcome.SIMULATED, Outcome.LOST}:
         return
-    to = Bin.REJECT if outcome is Outcome.SPOILED else Bin.ACCEPT
-    path = station.device.loader.unload(to, disc_label(work))
-    note_ejected(station, work, str(path) if path else None)
+    loader = station.device.loader
+    loader.unload(Bin.REJECT if outcome is Outcome.SPOILED else Bin.ACCEPT, disc_label(work))
+    note_ejected(station, work, outcome)
 
 
-def note_ejected(station: Station, work: Work, path: str | None) -> None:
-    """Write down that a disc has left the recorder."""
+def note_ejected(station: Station, work: Work, outcome: Outcome) -> None:
+    """Write down that a disc has left the recorder, and where to, if the loader knows."""
+    place = station.device.loader.place_of(disc_label(work))
 
     def note() -> None:
         with station.database.write() as db:
-            ledger.mark_ejected(db, work.attempt, path)
+            ledger.mark_ejected(db, work.attempt, place)
 
     station.persist(note)
+    station.farewell = farewell(work, outcome, place)
+
+
+def farewell(work: Work, outcome: Outcome, place: str | None) -> str:
+    """Say what became of a disc, and where it is or has to go."""
+    disc = f"disc '{work.title} {work.copy}/{work.copies}'"
+    if place is not None:
+        return f"{outcome}: {disc} is in {place}"
+    return f"{outcome}: take {disc} out" + (", into the bin" if outcome is Outcome.SPOILED else "")
 
 
 def disc_label(work: Work) -> str:

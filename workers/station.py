@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -13,7 +14,7 @@ from jobs.dispatch import Bell
 from jobs.errors import RecorderBusy
 from jobs.ledger import Owner, Rules
 from jobs.mastering.masters import MasterStore
-from jobs.mastering.medium import MediumInfo
+from jobs.mastering.medium import MediumInfo, MediumKind
 from jobs.mastering.recorder import Device
 from jobs.roots import ContentRoots
 from jobs.settings import Settings
@@ -48,7 +49,7 @@ class MediumIds:
         self.id = ""
 
 
-@dataclass(slots=True)
+@dataclass
 class Station:
     """One recorder, the identity of its owner, and the means to serve it."""
 
@@ -64,6 +65,19 @@ class Station:
     misfeeds: int = 0  #: wrong media in a row that the loader brought
     rung: str = ""  #: the promised attempt that the caretaker rang for last
     stillness: Stillness = field(default_factory=Stillness)
+    farewell: str = ""  #: what became of the disc that left last, until another one is in
+    compared: tuple[str, str] = ("", "")  #: the attempt and the medium that were found to be, or not to be
+    is_back: bool = False  #: the same disc
+
+    @cached_property
+    def kinds(self) -> list[MediumKind]:
+        """The kinds of media that the recorder writes, the usual ones first; it is asked once, while it is idle.
+
+        Raises:
+            RecorderError: it does not say.
+        """
+        writable = self.device.recorder.features().kinds
+        return [kind for kind in MediumKind if kind in writable]
 
     @property
     def masters(self) -> MasterStore:

@@ -32,6 +32,15 @@ class MediumKind(StrEnum):
         return _FAMILIES[self]
 
     @property
+    def label(self) -> str:
+        """The kind as it is printed on discs.
+
+        >>> MediumKind.DVD_PLUS_R_DL.label
+        'DVD+R DL'
+        """
+        return self.upper().replace("-DL", " DL")
+
+    @property
     def is_rewritable(self) -> bool:
         """True if it can be blanked or written over."""
         return self in {MediumKind.CD_RW, MediumKind.DVD_RW, MediumKind.DVD_PLUS_RW, MediumKind.BD_RE}

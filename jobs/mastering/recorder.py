@@ -134,6 +134,13 @@ class DiscRecorder(Protocol):
             RecorderMissing: the device is gone.
         """
 
+    def unlock(self) -> None:
+        """Let the tray be opened by hand, where a burn that was killed left it locked. Never during a burn.
+
+        Raises:
+            RecorderMissing: the device is gone.
+        """
+
     def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
         """Make a rewritable medium blank again: quickly, or all of it. Emits EraseProgress at least twice a second.
 
@@ -191,8 +198,16 @@ class DiscRecorder(Protocol):
 class Loader(Protocol):
     """What moves discs: a person at the tray, a changer, an emulated feeder."""
 
+    @property
+    def inlet(self) -> str:
+        """Where a person puts blanks in, in words; empty for the tray itself."""
+
     def stock(self) -> Sequence[MediumKind]:
-        """Name the kinds of blanks it can bring in by itself right now, the preferred first."""
+        """Name the kinds of blanks it can bring in by itself right now, the preferred first.
+
+        Raises:
+            RecorderError: the mechanism can't be asked.
+        """
 
     def load(self, kind: MediumKind) -> None:
         """Bring in a blank of this kind; an untouched medium in the tray goes back where it came from.
@@ -209,7 +224,20 @@ class Loader(Protocol):
 
         Raises:
             MediumMissing: nothing is in the tray.
+            RecorderError: the bin is full, or the mechanism failed.
         """
+
+    def resume(self) -> None:
+        """End a move that was broken off, in this process or an earlier one, so that the tray can be judged.
+
+        Never during a burn.
+
+        Raises:
+            RecorderError: the mechanism failed, or a disc is lost in it.
+        """
+
+    def place_of(self, label: str) -> str | None:
+        """Say where a disc lies that was unloaded under this label: its file, a slot; None where a person has it."""
 
 
 @dataclass(frozen=True, slots=True)

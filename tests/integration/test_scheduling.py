@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from jobs import control, ledger
 from jobs.errors import DiscFull, RecorderStalled, Remedy
 from jobs.ledger import Verdict
 from jobs.mastering.medium import MediumInfo, MediumKind, MediumStatus
-from jobs.scheduling import Assignment, assign, assign_to, classes_for, demand, fresh, media_class, suits
+from jobs.scheduling import Assignment, Demand, assign, assign_to, classes_for, demand, fresh, media_class, suits
 from models.attempt import Attempt
 from models.base import now
 from models.database import Database
@@ -233,8 +233,9 @@ def test_a_loader_is_asked_for_the_kind_that_the_next_copy_needs(database: Datab
     orders(database, {"medium": "bd"}, {"medium": "cd", "priority": 6}, {"medium": "dvd"}, medium=None)
 
     with database.read() as db:
-        assert demand(db, "left", [DVD, MediumKind.BD_R]) is MediumKind.BD_R
-        assert demand(db, "left", [DVD, CD]) is CD
+        blocks = db.scalars(select(Job.blocks)).first() or 0
+        assert demand(db, "left", [DVD, MediumKind.BD_R]) == Demand(MediumKind.BD_R, blocks)
+        assert demand(db, "left", [DVD, CD]) == Demand(CD, blocks)
         assert demand(db, "left", [MediumKind.DVD_R_DL]) is None
         assert demand(db, "left", []) is None
 

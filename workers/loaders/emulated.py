@@ -6,6 +6,7 @@ from pathlib import Path
 from jobs.mastering.medium import MediumKind
 from jobs.mastering.recorder import Bin
 from workers.recorders.emulated_drive import EmulatedDrive
+from workers.recorders.emulated_shelf import find_on_shelf
 
 
 class EmulatedFeeder:
@@ -13,6 +14,11 @@ class EmulatedFeeder:
 
     def __init__(self, drive: EmulatedDrive) -> None:
         self._drive = drive
+
+    @property
+    def inlet(self) -> str:
+        """Name nothing: `discmill emulate NAME insert` puts blanks into the tray."""
+        return ""
 
     def stock(self) -> Sequence[MediumKind]:
         """Name the kinds of blanks that are left, the preferred first."""
@@ -36,3 +42,11 @@ class EmulatedFeeder:
             RecorderMissing: the drive is unplugged.
         """
         return self._drive.take_out(to, label)
+
+    def resume(self) -> None:
+        """Have nothing to do: what it moves is somewhere at any moment."""
+
+    def place_of(self, label: str) -> str | None:
+        """Say which file of the shelf a disc is."""
+        file = find_on_shelf(self._drive.folder.path / "shelf", label)
+        return None if file is None else str(file)

@@ -9,10 +9,15 @@ from jobs.mastering.recorder import Bin, DiscRecorder
 
 
 class Tray:
-    """A `Loader` that brings nothing by itself."""
+    """A `Loader` that brings nothing by itself; what is wanted, and where a disc goes, the recorder's message says."""
 
     def __init__(self, recorder: DiscRecorder) -> None:
         self._recorder = recorder
+
+    @property
+    def inlet(self) -> str:
+        """Name nothing but the tray."""
+        return ""
 
     def stock(self) -> Sequence[MediumKind]:
         """Name nothing: without a person nothing comes in."""
@@ -26,7 +31,7 @@ class Tray:
         """
         raise MediumMissing(f"put a blank {kind} into the tray")
 
-    def unload(self, to: Bin, label: str) -> Path | None:  # noqa: ARG002  (a person sees both where the verdict is shown)
+    def unload(self, to: Bin, label: str) -> Path | None:  # noqa: ARG002  (the recorder's message says both)
         """Open the tray; a disc that a person took meanwhile is no trouble.
 
         Raises:
@@ -35,4 +40,11 @@ class Tray:
         if self._recorder.probe() is None:
             raise MediumMissing("nothing is in the tray")
         self._recorder.eject()
+        return None
+
+    def resume(self) -> None:
+        """Have nothing to do: what is in the tray can be seen."""
+
+    def place_of(self, label: str) -> str | None:  # noqa: ARG002  (a person took it, or will)
+        """Know nothing: a person has it."""
         return None

@@ -30,7 +30,7 @@ _CLOSING_SECONDS = 1.0
 _SAMPLE = 4
 
 
-def open_device(uri: str, stall_after: float) -> Device:
+def open_device(uri: str, stall_after: float, home: Path) -> Device:  # noqa: ARG001  (no robot, no journal)
     """Open the drive of a URI, made if missing.
 
     Raises:
@@ -107,6 +107,9 @@ class EmulatedRecorder:
             RecorderBusy: it burns.
         """
         self._drive.remove()
+
+    def unlock(self) -> None:
+        """Have nothing to do: its tray has no lock."""
 
     def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
         """Make a rewritable medium blank again: what leads to its content, or the content too.

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from jobs.mastering.programme import Programme
+from jobs.mastering.recorder import Bin
 from workers.durable import write_durably
 from workers.recorders.emulated_medium import WRITES, Medium, MediumFolder
 from workers.recorders.emulated_state import Leaving
@@ -36,6 +37,12 @@ def leave_for_shelf(folder: MediumFolder, shelf: Path, label: str) -> tuple[Leav
         files[_write_cue(folder, told, f"{stem}.bin")] = ".cue"
     moves = [(str(file), str(shelf / f"{stem}{suffix}")) for file, suffix in files.items()]
     return Leaving(medium.id, moves), shelf / f"{stem}{disc}" if folder.data in files else None
+
+
+def find_on_shelf(shelves: Path, label: str) -> Path | None:
+    """Return the file of the disc that left first under a label; None if none did, or nothing was on it."""
+    names = f"{_file_name(label, in_sheet=False)}.iso", f"{_file_name(label, in_sheet=True)}.bin"
+    return next((path for to in Bin for name in names if (path := shelves / to / name).exists()), None)
 
 
 def _describe(folder: MediumFolder, medium: Medium, label: str, shelf: str) -> None:

@@ -4,15 +4,15 @@ The options are explained in docs/emulated-recorder.md.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote, unquote
 
 from jobs.errors import Faults, OrderError
 from jobs.mastering.medium import MediumKind
 from workers.recorders.emulated_faults import Fault, parse_fault
+from workers.recorders.uri_options import Options
 
 SCHEME = "emulated"
 #: What a feeder prefers to bring when nothing is asked: one kind of each family, then the rest.
@@ -21,7 +21,6 @@ _KEYS = ("feed", "speed", "max", "writes", "audio", "underrun", "properties", "o
 _SPEED = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)x", re.ASCII)
 _OFFSET = re.compile(r"[+-]?\d{1,5}", re.ASCII)
 _FEED = re.compile(r"(?P<kind>[^*]+)(?:\*(?P<count>[1-9]\d{0,8}))?", re.ASCII)
-T = TypeVar("T")
 
 #: Discs of each kind that a feeder starts with, the preferred first; None is endless.
 Feed = dict[MediumKind, int | None]
@@ -97,7 +96,7 @@ def parse_uri(uri: str) -> EmulatedUri:
     """
     scheme, _, rest = uri.partition(":")
     folder, _, query = rest.partition("?")
-    reader = _Reader([], {})
+    reader = Options(_KEYS, repeatable={"fault"})
     if scheme != SCHEME:
         reader.faults.append(f"the scheme is {scheme!r}, not {SCHEME!r}")
     if not folder or "%00" in folder:
@@ -111,7 +110,7 @@ def parse_uri(uri: str) -> EmulatedUri:
     return asked
 
 
-def _asked(folder: Path, reader: "_Reader") -> EmulatedUri:
+def _asked(folder: Path, reader: Options) -> EmulatedUri:
     writes = reader.read_last("writes", _parse_kinds, EVERY_KIND)
     return EmulatedUri(
         folder=folder,
@@ -125,41 +124,6 @@ def _asked(folder: Path, reader: "_Reader") -> EmulatedUri:
         properties=reader.read_last("properties", _parse_yes, default=True),
         offset=reader.read_last("offset", _parse_offset, 0),
     )
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads options, gathering faults instead of stopping at the first."""
-
-    faults: list[str]
-    values: dict[str, list[str]]
-
-    def take(self, query: str) -> None:
-        for option in filter(None, query.split("&")):
-            key, equals, value = option.partition("=")
-            if key not in _KEYS or not equals:
-                self.faults.append(
-                    f"unknown option {option!r}; the options are {', '.join(f'{key}=' for key in _KEYS)}"
-                )
-                continue
-            self.values.setdefault(key, []).append(unquote(value))
-        once = [key for key in _KEYS if key != "fault"]
-        self.faults += [f"{key}= is given twice" for key in once if len(self.values.get(key, [])) > 1]
-
-    def read_last(self, key: str, parse: Callable[[str], T], default: T) -> T:
-        return next(self._parsed(self.values.get(key, [])[-1:], parse, f"{key}="), default)
-
-    def read_all(self, key: str, parse: Callable[[str], T]) -> Iterator[T]:
-        return self._parsed([spec for value in self.values.get(key, []) for spec in value.split(";")], parse)
-
-    def _parsed(self, texts: list[str], parse: Callable[[str], T], key: str = "") -> Iterator[T]:
-        for text in texts:
-            try:
-                yield parse(text)
-            except Faults as wrong:
-                self.faults += [f"{text}: {fault}" for fault in wrong.faults]
-            except OrderError as wrong:
-                self.faults.append(f"{key}{text}: {wrong.message}")
 
 
 def _parse_speed(text: str) -> float:

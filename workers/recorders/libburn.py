@@ -33,6 +33,11 @@ from jobs.mastering.recorder import BurnOrder, Device, Hold, Permit, RecorderFea
 from jobs.settings import program_environment
 from models.vocabulary import DiscFormat
 from workers.durable import write_durably
+from workers.loaders.changer import Changer, Rig
+from workers.loaders.changer_device import ChangerDevice
+from workers.loaders.changer_uri import Shelving, parse_uri
+from workers.loaders.mtx import Mtx
+from workers.loaders.robot_journal import Journal
 from workers.loaders.tray import Tray
 from workers.locks import FileLock, drive_lock, share_folder
 from workers.recorders.burn_process import BurnProcess, Preparation, speed_1x
@@ -55,19 +60,28 @@ _CLOSING = {Family.CD: 60.0, Family.DVD: 90.0, Family.DVD_DL: 180.0, Family.BD: 
 _CD_MASTERING = 0x002E
 
 
-def open_device(uri: str, stall_after: float) -> Device:
-    """Open the drive of a URI.
+def open_device(uri: str, stall_after: float, home: Path) -> Device:
+    """Open the drive of a URI, and the changer it is in; the changer's journal is kept in `home`.
 
     Raises:
-        OrderError: it names no drive.
-        RecorderMissing, RecorderNotAccessible: there is no such drive, or not for this user.
+        OrderError: it names no drive, or has faults.
+        RecorderMissing, RecorderNotAccessible: there is no such drive or changer, or not for this user.
+        RecorderUnsuitable: what is named as the changer is none.
     """
-    scheme, _, wanted = uri.partition(":")
-    if scheme != SCHEME or not wanted:
+    wanted, shelving = parse_uri(uri)
+    if not wanted:
         raise OrderError(f"recorder {uri!r}: say {SCHEME}:/dev/sr0, or {SCHEME}: and a drive's id or serial number")
     recorder = LibburnRecorder(uri, Whereabouts.find(wanted), Patience(stall_after, _GRACE))
     _share_locks(recorder.locks)
-    return Device(recorder, Tray(recorder))
+    return Device(recorder, Tray(recorder) if shelving is None else _changer(recorder, shelving, home))
+
+
+def _changer(recorder: "LibburnRecorder", shelving: Shelving, home: Path) -> Changer:
+    found = ChangerDevice.find(shelving.changer)
+    locks = locks_of(found.device_id)
+    _share_locks(locks)
+    rig = Rig(found.device_id, Mtx(found.now), Journal(home / "robots" / locks.name), locks / "robot")
+    return Changer(recorder, shelving, rig)
 
 
 def _share_locks(locks: Path) -> None:
@@ -75,13 +89,13 @@ def _share_locks(locks: Path) -> None:
         share_folder(share_folder(locks.parent) / locks.name)
     except OSError as error:
         message = (
-            f"{locks} can't hold the drive's locks: {error.strerror}; remove {locks.parent} if it is another user's"
+            f"{locks} can't hold the device's locks: {error.strerror}; remove {locks.parent} if it is another user's"
         )
         raise RecorderNotAccessible(message) from error
 
 
 def locks_of(device_id: str) -> Path:
-    """Return the folder of a drive's locks."""
+    """Return the folder of a device's locks, the same for all users of this host."""
     shared = Path("/run/lock")
     folder = (shared if shared.is_dir() else Path(tempfile.gettempdir())) / "discmill"
     return folder / re.sub(r"[^A-Za-z0-9._-]", "_", device_id)
@@ -210,6 +224,27 @@ class LibburnRecorder:
         with self._using(exclusive=True) as drive:
             drive.open_tray()
 
+    def load(self) -> None:
+        """Close the tray, and wait until what is on it can be used; an empty one is only closed.
+
+        Raises:
+            RecorderMissing: the device is gone.
+            RecorderBusy: it burns.
+        """
+        with self._using(exclusive=True) as drive, contextlib.suppress(MediumMissing):
+            drive.close_tray()
+            drive.wait_until_ready()
+
+    def unlock(self) -> None:
+        """Let the tray be opened by hand.
+
+        Raises:
+            RecorderMissing: the device is gone.
+            RecorderBusy: it burns.
+        """
+        with self._using(exclusive=True) as drive:
+            drive.lock_tray(locked=False)
+
     def blank(self, listener: ProgressListener, *, full: bool = False) -> None:
         """Make a rewritable medium blank again; see `DiscRecorder.blank`."""
         with self._access() as lock, contextlib.closing(_open(self._place)) as drive:
@@ -242,7 +277,8 @@ class LibburnRecorder:
             medium = self._present(drive)
             is_audio = medium.kind.family is Family.CD and any(track.is_audio for track in _toc(drive).tracks)
             read = drive.read_audio if is_audio else drive.read
-            yield from read(medium.last_session, size)
+            with drive.locked():
+                yield from read(medium.last_session, size)
 
     def read_programme(self) -> Programme:
         """Say what an audio disc tells of itself; of pregaps and indexes a table of contents says nothing.

@@ -1,6 +1,6 @@
-"""Which optical drives this machine has, from sysfs: no drive is opened, so none is disturbed.
+"""Which optical drives and changers this machine has, from sysfs: none is opened, so none is disturbed.
 
-`srN` is only a number of the moment; a drive is known by its stable id.
+`srN` and `sgN` are only numbers of the moment; a device is known by its stable id.
 """
 
 import re
@@ -18,7 +18,7 @@ _NAME = re.compile(r"sr[0-9]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class FoundDrive:
-    """A drive as the kernel knows it. `device_id` stays the same wherever the drive is plugged in, if it has one."""
+    """A drive or changer as the kernel knows it. `device_id`, if it has one, is the same wherever it is plugged in."""
 
     node: Path
     vendor: str
@@ -32,7 +32,7 @@ def find_drives(root: Path = Path("/")) -> list[FoundDrive]:
     """List the optical drives, by the number of their device. `root` is where `sys` and `dev` are."""
     found = (root / "sys/block").glob("sr*")
     names = sorted((path.name for path in found if _NAME.fullmatch(path.name)), key=lambda name: int(name[2:]))
-    return [_drive(root, name) for name in names]
+    return [_device(root / "sys/block" / name / "device", root / "dev" / name) for name in names]
 
 
 def find_drive(wanted: str, root: Path = Path("/")) -> FoundDrive:
@@ -41,14 +41,27 @@ def find_drive(wanted: str, root: Path = Path("/")) -> FoundDrive:
     Raises:
         NotFound: there is none, or more than one.
     """
-    drives = find_drives(root)
-    fitting = [drive for drive in drives if wanted in _names(drive)]
+    return _only(wanted, find_drives(root), "drive")
+
+
+def find_changer(wanted: str, root: Path = Path("/")) -> FoundDrive:
+    """Find a changer by its device id, its serial number or its generic device file.
+
+    Raises:
+        NotFound: there is none, or more than one.
+    """
+    found = [_device(root / "sys/class/scsi_generic" / node.name / "device", node) for node in changers(root)]
+    return _only(wanted, found, "changer")
+
+
+def _only(wanted: str, known: list[FoundDrive], what: str) -> FoundDrive:
+    fitting = [device for device in known if wanted in _names(device)]
     if len(fitting) == 1:
         return fitting[0]
-    known = ", ".join(f"{drive.node} ({drive.device_id})" for drive in fitting or drives) or "none"
+    names = ", ".join(f"{device.node} ({device.device_id})" for device in fitting or known) or "none"
     if fitting:
-        raise NotFound(f"several drives are called {wanted!r}: {known}; name it by its device id")
-    raise NotFound(f"there is no drive {wanted!r}; known are: {known}")
+        raise NotFound(f"several {what}s are called {wanted!r}: {names}; name it by its device id")
+    raise NotFound(f"there is no {what} {wanted!r}; known are: {names}")
 
 
 def changers(root: Path = Path("/")) -> list[Path]:
@@ -63,17 +76,16 @@ def _names(drive: FoundDrive) -> Iterator[str]:
     yield str(drive.node.resolve())
 
 
-def _drive(root: Path, name: str) -> FoundDrive:
-    device = root / "sys/block" / name / "device"
-    vendor, product = _word(device / "vendor"), _word(device / "model")
-    serial = parse_serial_page(_bytes(device / "vpd_pg80"))
+def _device(folder: Path, node: Path) -> FoundDrive:
+    vendor, product = _word(folder / "vendor"), _word(folder / "model")
+    serial = parse_serial_page(_bytes(folder / "vpd_pg80"))
     return FoundDrive(
-        node=root / "dev" / name,
+        node=node,
         vendor=vendor,
         product=product,
-        revision=_word(device / "rev"),
+        revision=_word(folder / "rev"),
         serial=serial,
-        device_id=stable_id(_word(device / "wwid"), vendor, product, serial),
+        device_id=stable_id(_word(folder / "wwid"), vendor, product, serial),
     )
 
 

@@ -4,9 +4,10 @@ Reading goes by blocks that are asked for and never past them: neither a device 
 before the burn nor a run-out that can't be read gets in the way.
 """
 
+import contextlib
 from collections.abc import Iterator
 
-from jobs.errors import DiscUnreadable, MediumDiffers, MediumMissing, MediumUnsuitable
+from jobs.errors import DiscUnreadable, MediumDiffers, MediumMissing, MediumUnsuitable, RecorderError
 from jobs.mastering.medium import AUDIO_BLOCK, BLOCK, Family, MediumInfo, MediumKind, MediumStatus
 from jobs.mastering.recorder import RecorderIdentity
 from workers.recorders import scsi_answers as answers
@@ -208,6 +209,16 @@ class ScsiDrive:
     def lock_tray(self, *, locked: bool) -> None:
         """Keep the tray from being opened, by its button too; or let it."""
         self._device.call(commands.prevent_removal(prevent=locked))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the tray closed for a while; a drive that is gone meanwhile has no lock to be opened."""
+        self.lock_tray(locked=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RecorderError):
+                self.lock_tray(locked=False)
 
     def stop(self) -> None:
         """Let the disc come to rest."""
