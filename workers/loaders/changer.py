@@ -5,6 +5,7 @@ is written down before and after, so that whoever comes next knows where every d
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,8 +32,8 @@ from workers.loaders.mtx_output import Element, Elements
 from workers.loaders.robot_journal import Discs, Errand, Journal, Move
 from workers.locks import FileLock
 
-#: Seconds to wait for the arm while it serves another drive.
-_WAIT = 60.0
+#: Seconds: to wait for the arm while it serves another drive, until a move that failed is tried again.
+_WAIT, _PAUSE = 60.0, 60.0
 _BLANKS = {Errand.LOAD, Errand.RETURN}
 
 
@@ -100,6 +101,8 @@ class Changer:
     """A `Loader` for one drive of a changer."""
 
     def __init__(self, drive: ServedDrive, shelving: Shelving, rig: Rig, wait: float = _WAIT) -> None:
+        self._again = 0.0
+        self._trouble = ""
         self._drive = drive
         self._shelving = shelving
         self._rig = rig
@@ -119,7 +122,7 @@ class Changer:
         """
         with contextlib.suppress(RecorderBusy), self._robot(self._wait if self._seen is None else 0.0) as robot:
             self._seen = list(dict.fromkeys(robot.blanks(self._shelving).values()))
-        return self._seen or ()
+        return () if self._seen is None else self._seen
 
     def load(self, kind: MediumKind) -> None:
         """Bring in a blank of this kind; an untouched one of another kind goes back to its slot.
@@ -155,16 +158,22 @@ class Changer:
     def resume(self) -> None:
         """Finish the move that was broken off, or take it back: where the disc is, the changer tells.
 
+        What failed is tried again after a while, not at every look.
+
         Raises:
-            MechanismFault: the disc is lost in the changer; it is not looked for again.
-            RecorderError: the mechanism failed.
+            MechanismFault: the disc is lost in the changer, and not looked for again; or the move failed anew.
+            RecorderError: the mechanism can't be asked, or the bin is full.
         """
         if self._shelving.drive not in self._rig.journal.read().moves:
             return
-        with self._robot(self._wait) as robot:
-            move = robot.discs.moves.get(self._shelving.drive)
-            if move is not None:
-                self._finish(robot, move)
+        if time.monotonic() < self._again:
+            raise MechanismFault(self._trouble)
+        try:
+            with self._robot(self._wait) as robot:
+                self._finish(robot, robot.discs.moves[self._shelving.drive])
+        except MechanismFault as error:
+            self._again, self._trouble = time.monotonic() + _PAUSE, error.message
+            raise
 
     def place_of(self, label: str) -> str | None:
         """Say in which slot a disc lies."""

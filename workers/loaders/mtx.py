@@ -52,10 +52,7 @@ class Mtx:
         self._run(f"unload to slot {slot}", lock, _MOVING, "unload", str(slot), str(drive))
 
     def _run(self, doing: str, lock: int, deadline: float, *words: str) -> str:
-        program = shutil.which("mtx", path=_PATH)
-        if program is None:
-            raise RecorderUnsuitable("mtx is missing, which moves the discs of changers; install it")
-        node = self._node()
+        program, node = find_mtx(), self._node()
         try:
             process = _start([program, "-f", str(node), *words], lock)
         except OSError as error:
@@ -69,6 +66,18 @@ class Mtx:
         if process.returncode != 0:
             raise read_refusal(complaints or said, doing)
         return said
+
+
+def find_mtx() -> str:
+    """Return where the program is.
+
+    Raises:
+        RecorderUnsuitable: it is not installed.
+    """
+    program = shutil.which("mtx", path=_PATH)
+    if program is None:
+        raise RecorderUnsuitable("mtx is missing, which moves the discs of changers; install it")
+    return program
 
 
 def _start(command: list[str], lock: int) -> "subprocess.Popen[str]":

@@ -38,7 +38,10 @@ _REFUSALS: tuple[tuple[str, type[DiscError]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """A drive or a slot. `source` is the slot that a drive's disc came from, where the changer knows."""
+    """A drive or a slot.
+
+    `source` is the slot that a drive's disc came from; where the changer does not know, `mtx` guesses an empty one.
+    """
 
     full: bool
     tag: str = ""
