@@ -48,6 +48,7 @@ need lame lame
 need ffmpeg ffmpeg
 need cdrskin cdrskin
 need wodim wodim
+[ -x /usr/sbin/mtx ] || need mtx mtx
 need gcc gcc
 [ -e /usr/include/scsi/sg.h ] || missing="$missing libc6-dev"
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import Client, data_disc
+from jobs.client import Report
 from jobs.mastering.medium import MediumKind
 from jobs.overview import recorder_documents
 from jobs.settings import RecorderSetting, load_settings
@@ -17,9 +18,12 @@ from models.vocabulary import JobState
 from tests.hardware.test_queue_on_mmc import FAST
 from tests.rigs import wait_until
 from tests.scsi_rig import ScsiRig
+from workers.mmc.drive import Drive
 from workers.mmc.faults import parse_fault
 from workers.rig import Rig
 
+#: Commands (SPC-4 6.15, SBC-3 5.12).
+PREVENT_REMOVAL, READ_12 = 0x1E, 0xA8
 CD, DVD = MediumKind.CD_R, MediumKind.DVD_R
 
 
@@ -62,6 +66,21 @@ def a_desk(rig: ScsiRig, root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield Desk(rig, stack.enter_context(Client(settings=settings)))
 
 
+def blocks_of(report: Report) -> int:
+    return int(str(dict(report.document["manifest"])["blocks"]))  # type: ignore[call-overload]
+
+
+def reads_under_lock(drive: Drive) -> tuple[int, int]:
+    """Count the commands that read blocks (READ(12)), and those of them that found the tray locked."""
+    locked, reads, under_lock = False, 0, 0
+    for cdb in drive.history:
+        if cdb[0] == PREVENT_REMOVAL:
+            locked = bool(cdb[4] & 1)
+        elif cdb[0] == READ_12:
+            reads, under_lock = reads + 1, under_lock + locked
+    return reads, under_lock
+
+
 def test_a_person_is_told_what_to_put_in_what_is_wrong_and_what_became_of_each_disc(
     rig: ScsiRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,18 +92,15 @@ def test_a_person_is_told_what_to_put_in_what_is_wrong_and_what_became_of_each_d
     ask = "insert a blank DVD-R in r2"
     with a_desk(rig, tmp_path, monkeypatch) as desk:
         desk.sees("empty", "no medium is in; load a blank")
-        assert not mechanism.is_locked
+        assert (mechanism.is_open, mechanism.is_locked) == (False, False)
         job = desk.client.submit(data_disc(folder, volume_id="PHOTOS", title="Photos"), copies=2, medium="dvd-r")
         desk.sees("attention", ask)
 
         rig.insert(CD)
         desk.sees("attention", f"a blank CD-R is in r2; {eject} and {ask}")
         small = rig.insert(DVD, 500)
-        desk.sees(
-            "attention",
-            f"a blank DVD-R with room for 500 blocks, and the next order is {job.report().document['manifest']['blocks']},"  # type: ignore[index]
-            f" is in r2; {eject} and {ask}",
-        )
+        room = f"with room for 500 blocks, and the next order is {blocks_of(job.report())},"
+        desk.sees("attention", f"a blank DVD-R {room} is in r2; {eject} and {ask}")
         assert small.is_blank
         assert all(disc["outcome"] == "unused" for disc in job.report().discs)
 
@@ -111,3 +127,5 @@ def test_a_person_is_told_what_to_put_in_what_is_wrong_and_what_became_of_each_d
     assert report.state is JobState.COMPLETED
     assert [report.good, report.spoiled] == [2, 1]
     assert first.sessions == 1
+    reads, under_lock = reads_under_lock(rig.drive)
+    assert reads == under_lock > 0
