@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jobs.errors import Faults
 from jobs.mastering.medium import MediumKind
-from workers.loaders.changer_uri import Shelving, format_slots, parse_slots, parse_uri
+from workers.loaders.changer_uri import Shelving, device_of, format_slots, parse_slots, parse_uri
 
 CD, DVD = MediumKind.CD_R, MediumKind.DVD_R
 WHOLE = "scsi:/dev/sr0?changer=/dev/sg2&drive=1&input=dvd-r@1-3,cd-r@5&accept=8-10&reject=12"
@@ -22,6 +22,11 @@ def test_a_uri_says_what_each_slot_is_for() -> None:
 
 def test_a_drive_without_a_changer_has_no_options() -> None:
     assert parse_uri("scsi:HL-DT-ST-BD-RE-K9X2") == ("HL-DT-ST-BD-RE-K9X2", None)
+
+
+def test_the_drive_is_found_in_any_uri() -> None:
+    assert device_of(WHOLE) == "/dev/sr0"
+    assert device_of("scsi:ID") == "ID"
 
 
 def test_all_faults_of_a_uri_are_told_at_once() -> None:

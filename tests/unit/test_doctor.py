@@ -164,6 +164,14 @@ def test_a_drive_that_is_not_attached_is_a_failure(tmp_path: Path) -> None:
     assert "recorders attached" in found.remedy
 
 
+def test_a_drive_in_a_changer_is_called_by_its_name_alone(tmp_path: Path) -> None:
+    left = RecorderSetting(name="left", uri="scsi:K9X2?changer=/dev/sg2&drive=0&input=cd-r@1&accept=2&reject=3")
+
+    found = only(drive_findings(left, tmp_path))
+
+    assert found.seen == "no drive is called 'K9X2' here"
+
+
 def test_a_recorder_of_an_unknown_scheme_is_a_failure() -> None:
     assert only(drive_findings(RecorderSetting(name="left", uri="imagined:x"))).grade is Grade.FAILURE
 

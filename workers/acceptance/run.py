@@ -48,7 +48,7 @@ def run_acceptance(settings: Settings, plan: Plan) -> Report:
         RecorderBusy: a worker owns it.
         DiscError: it is not there, or not for this user.
     """
-    device = open_device(plan.uri, stall_after=settings.stall_after)
+    device = open_device(plan.uri, stall_after=settings.stall_after, home=settings.home)
     settings.home.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="acceptance-", dir=settings.home))
     try:

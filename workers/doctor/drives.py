@@ -13,6 +13,7 @@ from jobs.mastering.recorder import DiscRecorder
 from jobs.settings import RecorderSetting
 from workers.doctor.findings import Finding, failing, well, worrying
 from workers.doctor.mounts import is_container
+from workers.loaders.changer_uri import device_of
 from workers.locks import FileLock, is_free
 from workers.recorders import open_device
 from workers.recorders.libburn import SCHEME
@@ -25,9 +26,9 @@ _HAND_IN = "in a container: hand it in (devices:, and group_add: with the group'
 
 def node_of(recorder: RecorderSetting, root: Path = Path("/")) -> Path | None:
     """Return the device file of a real recorder; None for another kind, or one that is not attached."""
-    scheme, _, wanted = recorder.uri.partition(":")
-    if scheme != SCHEME:
+    if recorder.uri.partition(":")[0] != SCHEME:
         return None
+    wanted = device_of(recorder.uri)
     try:
         return find_drive(wanted, root).node
     except NotFound:
@@ -62,7 +63,7 @@ def _node_faults(name: str, recorder: RecorderSetting, root: Path) -> Iterator[F
     node = node_of(recorder, root)
     if node is None:
         remedy = "see to its cable and power; `discmill recorders attached` lists what is there"
-        yield failing(name, f"no drive is called {recorder.uri.partition(':')[2]!r} here", remedy)
+        yield failing(name, f"no drive is called {device_of(recorder.uri)!r} here", remedy)
         return
     fault = permission_fault(name, node)
     if fault is not None:

@@ -35,14 +35,23 @@ class Shelving:
         return {*self.inputs, *self.accept, *self.reject}
 
 
+def device_of(uri: str) -> str:
+    """Return the drive that a URI names, whatever else it says.
+
+    >>> device_of("scsi:/dev/sr0?changer=/dev/sg2&drive=0")
+    '/dev/sr0'
+    """
+    return uri.partition("?")[0].partition(":")[2]
+
+
 def parse_uri(uri: str) -> tuple[str, Shelving | None]:
     """Read which drive a URI of the scheme `scsi` names, and how its changer is used; None without one.
 
     Raises:
         Faults: every fault of it.
     """
-    _, _, rest = uri.partition(":")
-    device, question, query = rest.partition("?")
+    device = device_of(uri)
+    _, question, query = uri.partition("?")
     if not question:
         return device, None
     options = Options(_KEYS)
