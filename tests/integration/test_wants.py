@@ -230,7 +230,10 @@ class Broken:
 
 @dataclass
 class Sorted(Broken):
-    """A loader that has put every disc into a slot."""
+    """A loader that puts every disc into a slot once it resumes."""
+
+    def resume(self) -> None:
+        self.tried.append("resume")
 
     def place_of(self, label: str) -> str:
         self.tried.append(label)
@@ -248,7 +251,7 @@ def test_the_place_of_a_disc_that_left_during_a_crash_is_written_down(ready: Sta
 
     assert attempt_row(ready.database, attempt).path == "slot 7 of the robot"
     assert ready.farewell == "good: disc 'Photos 1/1' is in slot 7 of the robot"
-    assert loader.tried == [f"Photos-001-{attempt[-12:]}"]
+    assert loader.tried == ["resume", f"Photos-001-{attempt[-12:]}"]
 
 
 def with_loader(station: Station, loader: Broken) -> Station:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jobs.errors import NotFound
-from workers.recorders.scsi_devices import FoundDrive, changers, find_drive, find_drives
+from workers.recorders.scsi_devices import FoundDrive, changers, find_changer, find_drive, find_drives
 
 
 def a_drive(root: Path, name: str, **files: bytes) -> None:
@@ -93,3 +93,17 @@ def test_changers_are_told_by_their_type(tmp_path: Path) -> None:
         (device / "type").write_text(f"{kind}\n")
 
     assert changers(tmp_path) == [tmp_path / "dev/sg1"]
+
+
+def test_a_changer_is_found_by_its_id_its_serial_number_and_its_device_file(tmp_path: Path) -> None:
+    device = tmp_path / "sys/class/scsi_generic/sg3/device"
+    device.mkdir(parents=True)
+    facts = {"type": b"8\n", "vendor": b"PLASMON\n", "model": b"D-SERIES \n", "vpd_pg80": a_serial("0042")}
+    for file, data in facts.items():
+        (device / file).write_bytes(data)
+
+    found = [find_changer(name, tmp_path) for name in ("PLASMON-D-SERIES-0042", "0042", str(tmp_path / "dev/sg3"))]
+
+    assert {(one.device_id, one.node) for one in found} == {("PLASMON-D-SERIES-0042", tmp_path / "dev/sg3")}
+    with pytest.raises(NotFound, match=r"there is no changer '0043'; known are: .*sg3"):
+        find_changer("0043", tmp_path)
