@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.errors import MechanismFault
@@ -20,6 +20,7 @@ DISCS = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=30)  # each example waits for the disk
 @given(discs=DISCS)
 def test_what_is_known_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, discs: Discs) -> None:
     journal = Journal(tmp_path_factory.mktemp("robot"))
