@@ -15,7 +15,8 @@ from workers.mmc.drive import Drive
 from workers.mmc.faults import parse_fault
 from workers.mmc.mechanism import Unplugged
 from workers.mmc.medium import Medium
-from workers.mmc.server import DriveServer, fixed_sense
+from workers.mmc.refusals import fixed_sense
+from workers.mmc.server import DriveServer
 from workers.mmc.shelf import Shelf
 from workers.mmc.shim import environment
 from workers.recorders.scsi import Answer, Command, ScsiDevice

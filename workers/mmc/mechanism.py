@@ -59,6 +59,12 @@ class Body(Generic[F]):
             self.is_plugged, self.is_locked = True, False
             self.attentions.append(RESET)
 
+    def reset(self) -> None:
+        """Take a reset of the bus: the door is unlocked, and the next command is told."""
+        with self.held():
+            self.is_locked = False
+            self.attentions.append(RESET)
+
     def attention(self) -> Sense | None:
         """Take the next unit attention, as the kernel does when a program opens the device."""
         with self.held():

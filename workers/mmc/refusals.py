@@ -7,6 +7,7 @@ NO_SUCH_BLOCK = Sense(ILLEGAL_REQUEST, 0x21)
 NO_SUCH_ELEMENT, WRONG_ADDRESS = Sense(ILLEGAL_REQUEST, 0x21, 1), Sense(ILLEGAL_REQUEST, 0x21, 2)
 BAD_FIELD = Sense(ILLEGAL_REQUEST, 0x24)
 BAD_PARAMETER = Sense(ILLEGAL_REQUEST, 0x26)
+NO_SUCH_UNIT = Sense(ILLEGAL_REQUEST, 0x25)
 OUT_OF_SEQUENCE = Sense(ILLEGAL_REQUEST, 0x2C)
 DESTINATION_FULL, SOURCE_EMPTY = Sense(ILLEGAL_REQUEST, 0x3B, 0x0D), Sense(ILLEGAL_REQUEST, 0x3B, 0x0E)
 LOCKED = Sense(ILLEGAL_REQUEST, 0x53, 2)
@@ -41,3 +42,8 @@ def some(answer: bytes | None) -> bytes:
     if answer is None:
         raise Refused(BAD_FIELD)
     return answer
+
+
+def fixed_sense(sense: Sense) -> bytes:
+    """Write sense data of the fixed format (SPC-4 4.5.3)."""
+    return bytes([0x70, 0, sense.key, 0, 0, 0, 0, 10, 0, 0, 0, 0, sense.asc, sense.ascq, 0, 0, 0, 0])

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 from workers.mmc.drive import Reply
 from workers.mmc.mechanism import Body, Unplugged
-from workers.recorders.scsi_sense import Sense
+from workers.mmc.refusals import fixed_sense
 
 _HELLO, _COMMAND, _ANSWER = struct.Struct("<I"), struct.Struct("<III16s"), struct.Struct("<III")
 _GOOD, _CHECK_CONDITION = 0, 2
@@ -109,11 +109,6 @@ def _packed(reply: Reply, receive: int) -> bytes:
         return _ANSWER.pack(_CHECK_CONDITION, len(sense), 0) + sense
     data = reply.data[:receive]
     return _ANSWER.pack(_GOOD, 0, len(data)) + data
-
-
-def fixed_sense(sense: Sense) -> bytes:
-    """Write sense data of the fixed format (SPC-4 4.5.3)."""
-    return bytes([0x70, 0, sense.key, 0, 0, 0, 0, 10, 0, 0, 0, 0, sense.asc, sense.ascq, 0, 0, 0, 0])
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:
