@@ -11,6 +11,7 @@ No KVM is needed: the processor is emulated, at a tenth of its speed or less.
 import gzip
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -32,6 +33,22 @@ _FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _MEMORY = 3072  #: MiB
 
 
+#: What scripts begin with: the drives' drivers, device files as udev makes them, a user who may burn and nothing else.
+PROLOGUE = f"""set -eu
+modprobe -a virtio_scsi sr_mod sg virtio_console
+chgrp cdrom /dev/sr* /dev/sg*
+chmod 660 /dev/sr* /dev/sg*
+chmod 666 /dev/vport*
+echo burner:x:4711:4711::/tmp:/bin/sh >>/etc/passwd
+echo burner:x:4711: >>/etc/group
+sed -i 's/^\\(cdrom:[^:]*:[^:]*\\):.*/\\1:burner/' /etc/group
+chmod o+x $(dirname {ROOT}) {" ".join(str(folder) for folder in Path(sys.base_prefix).parents)}
+cd {ROOT}
+burner() {{ setpriv --reuid burner --regid burner --init-groups "$@"; }}
+python() {{ {sys.executable} -m "$@"; }}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a guest ended: its script's exit code (None: it never got there), what it said, what the kernel said."""
@@ -44,7 +61,7 @@ class Ended:
 
 def run(script: str, share: Path, drives: Sequence[Drive] = (), deadline: float = DEADLINE) -> Ended:
     """Boot a guest, run a shell script in it as root, wait for its end."""
-    (share / "script").write_text(script)
+    (share / "script").write_text(PROLOGUE + script)
     with ExitStack() as stack:
         shelf = stack.enter_context(Shelf(share / "media"))
         for drive in drives:

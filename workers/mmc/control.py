@@ -85,6 +85,7 @@ def state_of(drive: Drive) -> Request:
             if medium is None
             else {
                 "kind": medium.kind,
+                "file": medium.file,
                 "blank": medium.is_blank,
                 "finalized": medium.finalized,
                 "sessions": medium.sessions,

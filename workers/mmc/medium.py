@@ -84,6 +84,7 @@ class Medium:
     cd_text: bytes = b""
     index: dict[int, int] = field(default_factory=dict)
     erases: int = 0
+    file: str = ""  #: where its blocks are
     becomes_read_only: bool = False  #: once it is finalized, by the drive's choice or by its book type
 
     @property

@@ -33,4 +33,4 @@ class Shelf:
         path = next(path for path in paths if not path.exists())
         slot = AUDIO if kind.family is Family.CD else DATA
         self._files.append(SectorFile(path, slot))
-        return Medium(kind, capacity or kind.capacity, self._files[-1])
+        return Medium(kind, capacity or kind.capacity, self._files[-1], file=str(path))
