@@ -49,6 +49,7 @@ need ffmpeg ffmpeg
 need cdrskin cdrskin
 need wodim wodim
 [ -x /usr/sbin/mtx ] || need mtx mtx
+need libiscsi-bin iscsi-inq
 need gcc gcc
 [ -e /usr/include/scsi/sg.h ] || missing="$missing libc6-dev"
 

@@ -27,7 +27,7 @@ from workers.mmc.shelf import Shelf
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / "build" / "kernel"
 #: Seconds after which a guest is ended, whatever it does.
-DEADLINE = 600.0
+DEADLINE = 900.0
 #: What the guest needs before it sees the host's files; what else it needs it loads from there.
 _FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _MEMORY = 3072  #: MiB
@@ -61,6 +61,7 @@ class Ended:
 
 def run(script: str, share: Path, drives: Sequence[Drive] = (), deadline: float = DEADLINE) -> Ended:
     """Boot a guest, run a shell script in it as root, wait for its end."""
+    share.chmod(0o755)  # whoever the script becomes may read it
     (share / "script").write_text(PROLOGUE + script)
     with ExitStack() as stack:
         shelf = stack.enter_context(Shelf(share / "media"))
@@ -94,7 +95,18 @@ def _text(file: Path) -> str:
 
 def _machine(share: Path) -> Iterator[str]:
     (kernel,) = (KERNEL / "boot").glob("vmlinuz-*")
-    yield from ("nice", "-n", "10", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max")
+    yield from (
+        "nice",
+        "-n",
+        "10",
+        "qemu-system-x86_64",
+        "-machine",
+        "q35",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+    )
     yield from ("-smp", "2", "-m", str(_MEMORY), "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio")
     yield from ("-kernel", str(kernel), "-initrd", str(_first_files(share)))
     yield from ("-append", "console=ttyS0 quiet panic=-1 mitigations=off")
@@ -129,7 +141,11 @@ def _first_files(share: Path) -> Path:
     (folder / "modules" / "tree").write_text(f"{tree.parent}\n")
     names = "\n".join(str(path.relative_to(folder)) for path in sorted(folder.rglob("*")))
     packed = subprocess.run(
-        ["cpio", "--create", "--format=newc", "--quiet"], cwd=folder, input=names.encode(), capture_output=True, check=True
+        ["cpio", "--create", "--format=newc", "--quiet"],
+        cwd=folder,
+        input=names.encode(),
+        capture_output=True,
+        check=True,
     )
     archive = share / "initrd.gz"
     archive.write_bytes(gzip.compress(packed.stdout, compresslevel=1))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from jobs import Client, audio_disc, data_disc
-from jobs.client import JobHandle
 from jobs.ordering import Content
 from jobs.overview import recorder_documents
 from jobs.settings import RecorderSetting, load_settings
@@ -78,15 +77,14 @@ class Place:
         """Order a copy and call it off once blocks are written; tell what the drive was like meanwhile."""
         job = self.mill.submit(content, medium=blank.kind)
         self.put_in(blank)
-        wait_until(lambda: _writes(job), "blocks are written", DEADLINE)
-        amid = self.hands.do("state")
+        amid = wait_until(self._writing, "blocks are written", DEADLINE)
         job.cancel()
         disc = self.take_out()
         return {"report": job.wait(DEADLINE).document, "discs": [disc], "amid": amid}
 
-
-def _writes(job: JobHandle) -> bool:
-    return any(disc["stage"] == "writing" and disc["blocks_done"] for disc in job.report().discs)
+    def _writing(self) -> Document | None:
+        state = self.hands.do("state")
+        return state if state["medium"] and state["medium"]["next_writable"] else None
 
 
 def tell(mill: Client) -> Document:

@@ -4,9 +4,12 @@
 python -m workers.mmc FOLDER insert cd-r
 xorriso -outdev /dev/sr0 -toc
 python -m workers.mmc FOLDER fault write-error@700
+
+With --iscsi it is there for iSCSI initiators, too: a kernel's, or QEMU's.
 """  # noqa: D415  (the sentence goes on in the example)
 
 import argparse
+import contextlib
 import json
 import shlex
 import signal
@@ -18,9 +21,12 @@ from typing import Any
 from jobs.errors import DiscError
 from workers.mmc.control import ControlServer
 from workers.mmc.drive import Drive
+from workers.mmc.iscsi_target import LOOPBACK, PORT, IscsiTarget
 from workers.mmc.server import DriveServer
 from workers.mmc.shelf import Shelf
 from workers.mmc.shim import build_shim, environment
+
+_LAST_PORT = 65_535
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +34,8 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.do is None:
-            serve(asked.folder.absolute(), asked.device, asked.serial, asked.rate)
+            drive = Drive(asked.serial, asked.rate)
+            serve(asked.folder.absolute(), asked.device, drive, asked.iscsi)
             return 0
         answer = ask(asked.folder / "control", _request(asked))
     except (DiscError, OSError) as error:
@@ -44,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="/dev/sr0", help="the device file that programs will see")
     parser.add_argument("--serial", default="MM000001")
     parser.add_argument("--rate", type=float, help="bytes a second that it writes")
+    parser.add_argument(
+        "--iscsi",
+        nargs="?",
+        type=_address,
+        const=(LOOPBACK, PORT),
+        metavar="HOST:PORT",
+        help=f"serve it over iSCSI, too, without any password (default: {LOOPBACK}:{PORT})",
+    )
     commands = parser.add_subparsers(dest="do", metavar="insert|close|remove|fault|unplug|replug|state")
     insert = commands.add_parser("insert")
     insert.add_argument("kind")
@@ -54,29 +69,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address; say HOST:PORT, port 0 for any that is free")
+    return host, int(port)
+
+
 def _request(asked: argparse.Namespace) -> dict[str, Any]:
     facts = {key: value for key, value in vars(asked).items() if key in {"do", "kind", "capacity", "specs"}}
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def serve(folder: Path, device: str, serial: str, rate: float | None) -> None:
+def serve(folder: Path, device: str, drive: Drive, iscsi: tuple[str, int] | None = None) -> None:
     """Serve a drive until SIGINT or SIGTERM.
 
     Raises:
         RecorderError: the shim can't be compiled.
-        OSError: the folder can't hold the sockets, or another drive is served there.
+        OSError: the folder can't hold the sockets, the port is taken, or another drive is served there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     variables = environment(build_shim(folder), {device: folder / "drive"})
     lines = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
-    drive = Drive(serial, rate)
-    with (
-        Shelf(folder / "media") as shelf,
-        DriveServer(drive, folder / "drive"),
-        ControlServer(drive, shelf, folder / "control"),
-    ):
+    with contextlib.ExitStack() as stack:
+        shelf = stack.enter_context(Shelf(folder / "media"))
+        stack.enter_context(DriveServer(drive, folder / "drive"))
+        stack.enter_context(ControlServer(drive, shelf, folder / "control"))
         (folder / "environment").write_text(lines)
         sys.stdout.write(f"{device} is served; load it with: . {folder / 'environment'}\n")
+        if iscsi is not None:
+            target = stack.enter_context(IscsiTarget([drive], *iscsi))
+            sys.stdout.write(f"{target.url(drive)}\n")
         sys.stdout.flush()
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 

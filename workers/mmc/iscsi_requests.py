@@ -46,29 +46,18 @@ class ProtocolError(Exception):
         super().__init__(message)
 
 
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """What a header says of what follows it: bytes of additional headers, of data, and of the data's padding."""
-
-    additional: int
-    data: int
-
-    @property
-    def padding(self) -> int:
-        """Bytes after the data."""
-        return -self.data % WORD
-
-
-def parse_lengths(header: bytes, longest: int) -> Lengths:
-    """Say what follows a header.
+def parse_length(header: bytes, longest: int) -> int:
+    """Say how much data follows a header; there is padding to a whole word after it.
 
     Raises:
-        ProtocolError: more data than the `longest` that was agreed on.
+        ProtocolError: more than the `longest` that was agreed on, or additional headers, which nobody needs here.
     """
-    lengths = Lengths(header[4] * WORD, int.from_bytes(header[5:8], "big"))
-    if lengths.data > longest:
-        raise ProtocolError(f"{lengths.data} bytes of data in one message")
-    return lengths
+    length = int.from_bytes(header[5:8], "big")
+    if length > longest:
+        raise ProtocolError(f"{length} bytes of data in one message")
+    if header[4]:
+        raise ProtocolError("additional headers", Reason.INVALID_FIELD)
+    return length
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +119,11 @@ class Text(Request):
 
 @dataclass(frozen=True, slots=True)
 class DataOut(Request):
-    """A piece of what a command writes. `final` ends what one R2T asked for."""
+    """A piece of what a command writes, the `piece`th of what one R2T asked for; `final` ends that."""
 
     final: bool = False
     target_tag: int = NO_TAG
+    piece: int = 0
     offset: int = 0
 
 
@@ -156,8 +146,6 @@ def parse_request(header: bytes, data: bytes = b"") -> Request:
     parse = _PARSERS.get(code)
     if parse is None:
         raise ProtocolError(f"opcode {code:#04x} is none of an initiator", Reason.NOT_SUPPORTED)
-    if header[4]:
-        raise ProtocolError("additional headers", Reason.INVALID_FIELD)
     return parse(header, data)
 
 
@@ -224,9 +212,15 @@ def _text(header: bytes, data: bytes) -> Text:
 
 
 def _data_out(header: bytes, data: bytes) -> DataOut:
-    final = bool(header[1] & FINAL)
     return DataOut(
-        _tag(header), 0, immediate=True, data=data, final=final, target_tag=_word(header, 20), offset=_word(header, 40)
+        tag=_tag(header),
+        number=0,
+        immediate=True,
+        data=data,
+        final=bool(header[1] & FINAL),
+        target_tag=_word(header, 20),
+        piece=_word(header, 36),
+        offset=_word(header, 40),
     )
 
 

@@ -60,34 +60,49 @@ def nop_in(numbers: Numbers, request: NopOut) -> bytes:
     return _message(Opcode.NOP_IN, numbers, head, data=request.data)
 
 
-def scsi_response(numbers: Numbers, tag: int, status: int, sense: bytes, missing: int) -> bytes:
-    """Tell how a command ended; `missing` counts the expected bytes that did not move."""
-    head = _head(FINAL | _UNDERFLOW * bool(missing), tag, codes=(0, status))
+@dataclass(frozen=True, slots=True)
+class Amiss:
+    """What did not move as expected: bytes that were expected and did not come, or that were there and not expected."""
+
+    missing: int = 0
+    too_much: int = 0
+
+    @property
+    def flags(self) -> int:
+        """Say it as flags of a header."""
+        return _UNDERFLOW if self.missing else _OVERFLOW if self.too_much else 0
+
+    @property
+    def count(self) -> int:
+        """Say it as a residual count."""
+        return self.missing or self.too_much
+
+
+def scsi_response(numbers: Numbers, tag: int, status: int, sense: bytes, amiss: Amiss) -> bytes:
+    """Tell how a command ended that has no data to tell it with."""
+    head = _head(FINAL | amiss.flags, tag, codes=(0, status))
     data = struct.pack(">H", len(sense)) + sense if sense else b""
-    return _message(Opcode.SCSI_RESPONSE, numbers, head, struct.pack(">III", 0, 0, missing), data)
+    return _message(Opcode.SCSI_RESPONSE, numbers, head, struct.pack(">III", 0, 0, amiss.count), data)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of what a command reads. The last one of a command carries its status, and the bytes that are amiss."""
+    """A piece of what a command reads. The last one tells what was `amiss`, and with it that all went well."""
 
     tag: int
     number: int
     offset: int
     data: bytes
     ends_burst: bool = False
-    is_last: bool = False
-    missing: int = 0
-    too_much: int = 0
+    amiss: Amiss | None = None
 
 
 def data_in(numbers: Numbers, piece: Piece) -> bytes:
     """Send a piece of what a command read."""
-    flags = FINAL * (piece.ends_burst or piece.is_last) | _HAS_STATUS * piece.is_last
-    flags |= _UNDERFLOW * bool(piece.missing) | _OVERFLOW * bool(piece.too_much)
-    head = _head(flags, piece.tag, NO_TAG)
-    tail = struct.pack(">III", piece.number, piece.offset, piece.missing or piece.too_much)
-    return _message(Opcode.DATA_IN, numbers, head, tail, piece.data)
+    amiss = piece.amiss or Amiss()
+    flags = FINAL * piece.ends_burst | _HAS_STATUS * (piece.amiss is not None) | amiss.flags
+    tail = struct.pack(">III", piece.number, piece.offset, amiss.count)
+    return _message(Opcode.DATA_IN, numbers, _head(flags, piece.tag, NO_TAG), tail, piece.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from workers.mmc.iscsi_requests import (
     Text,
 )
 from workers.mmc.iscsi_responses import (
+    Amiss,
     Piece,
     Stretch,
     data_in,
@@ -49,12 +50,16 @@ _COUNTED = {0x28, 0xA8, 0xBE}
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A command under way. `asked` is where what was asked for of its data ends; an ended one is not answered."""
+    """A command under way; an ended one is not answered.
+
+    What was asked for of its data, `requests` times, ends at `asked`; the last time it came in `parts` so far.
+    """
 
     command: ScsiCommand
     data: bytearray = field(default_factory=bytearray)
     asked: int = 0
     requests: int = 0
+    parts: int = 0
     ended: bool = False
 
     @property
@@ -134,7 +139,7 @@ class Session:
         offset = len(task.data)
         length = min(task.command.expected - offset, self._terms.burst)
         stretch = Stretch(task.command.tag, task.requests, offset, length)
-        task.asked, task.requests = offset + length, task.requests + 1
+        task.asked, task.requests, task.parts = offset + length, task.requests + 1, 0
         self._wire.send(partial(ready_to_transfer, stretch=stretch), has_status=False)
 
     def _take(self, piece: DataOut) -> None:
@@ -144,24 +149,30 @@ class Session:
         if task is None:
             return
         end = piece.offset + len(piece.data)
-        is_due = task.wants_data and piece.target_tag == task.requests - 1 and piece.offset == len(task.data)
+        due = task.requests - 1, task.parts, len(task.data)
+        is_due = task.wants_data and (piece.target_tag, piece.piece, piece.offset) == due
         if not is_due or end > task.asked or piece.final != (end == task.asked):
             raise ProtocolError(f"data for {piece.offset} to {end} was not asked for")
         task.data += piece.data
+        task.parts += 1
         if piece.final:
             self._go_on(task)
 
     # Carrying them out, in a thread of its own.
 
     def _work(self) -> None:
-        try:
-            with contextlib.suppress(OSError, Unplugged):
-                while (task := self._ready.get()) is not None:
-                    if not task.ended:
-                        command = task.command
-                        self._finish(task, execute(self._drive, command.lun, command.cdb, bytes(task.data)))
-        finally:
-            self._wire.close()
+        with contextlib.suppress(OSError, Unplugged):
+            try:
+                self._carry_out()
+            except BaseException:
+                self._wire.close()  # for the initiator the drive is gone
+                raise
+
+    def _carry_out(self) -> None:
+        while (task := self._ready.get()) is not None:
+            if not task.ended:
+                command = task.command
+                self._finish(task, execute(self._drive, command.lun, command.cdb, bytes(task.data)))
 
     def _finish(self, task: Task, reply: Reply) -> None:
         """Answer a command, unless it was ended meanwhile."""
@@ -170,28 +181,21 @@ class Session:
                 return
             self._forget(task)
         command = task.command
-        if reply.sense is None and command.reads and reply.data:
-            self._send_data(command, reply.data)
+        size = min(len(reply.data), command.expected) if command.reads else len(task.data)
+        too_much = max(0, len(reply.data) - size) if command.cdb[0] in _COUNTED else 0
+        amiss = Amiss(command.expected - size, too_much)
+        if size and command.reads:
+            self._send_data(command.tag, reply.data[:size], amiss)
             return
         status, sense = (_GOOD, b"") if reply.sense is None else (_CHECK_CONDITION, fixed_sense(reply.sense))
-        missing = command.expected - len(task.data)
-        self._wire.send(partial(scsi_response, tag=command.tag, status=status, sense=sense, missing=missing))
+        self._wire.send(partial(scsi_response, tag=command.tag, status=status, sense=sense, amiss=amiss))
 
-    def _send_data(self, command: ScsiCommand, data: bytes) -> None:
-        size = min(len(data), command.expected)
-        too_much = len(data) - size if command.cdb[0] in _COUNTED else 0
-        for number, (offset, end) in enumerate(pieces(size, self._terms)):
-            piece = Piece(
-                command.tag,
-                number,
-                offset,
-                data[offset:end],
-                ends_burst=end % self._terms.burst == 0,
-                is_last=end == size,
-                missing=command.expected - size if end == size else 0,
-                too_much=too_much if end == size else 0,
-            )
-            self._wire.send(partial(data_in, piece=piece), has_status=piece.is_last)
+    def _send_data(self, tag: int, data: bytes, amiss: Amiss) -> None:
+        for number, (offset, end) in enumerate(pieces(len(data), self._terms)):
+            is_last = end == len(data)
+            ends_burst = is_last or end % self._terms.burst == 0
+            piece = Piece(tag, number, offset, data[offset:end], ends_burst, amiss if is_last else None)
+            self._wire.send(partial(data_in, piece=piece), has_status=is_last)
 
     # Ending them.
 

@@ -5,7 +5,7 @@ import socket
 import threading
 from functools import partial
 
-from workers.mmc.iscsi_requests import HEADER, ProtocolError, Request, parse_lengths, parse_request
+from workers.mmc.iscsi_requests import HEADER, WORD, ProtocolError, Request, parse_length, parse_request
 from workers.mmc.iscsi_responses import Maker, Numbers, reject
 from workers.mmc.iscsi_text import FIRST_SEGMENT
 
@@ -35,10 +35,8 @@ class Wire:
             OSError: the connection broke.
         """
         self._header = self._take(HEADER)
-        lengths = parse_lengths(self._header, self.longest)
-        self._take(lengths.additional)
-        data = self._take(lengths.data + lengths.padding)[: lengths.data]
-        return parse_request(self._header, data)
+        length = parse_length(self._header, self.longest)
+        return parse_request(self._header, self._take(length + -length % WORD)[:length])
 
     def _take(self, size: int) -> bytes:
         data = bytearray(size)

@@ -9,6 +9,8 @@ from workers.mmc.medium import AUDIO, DATA, Medium, Track
 from workers.mmc.refusals import BAD_FIELD, ILLEGAL_FOR_TRACK, NO_SUCH_BLOCK, READ_ERROR, RUN_OUT, Refused
 from workers.mmc.sectors import PREGAP
 
+#: Blocks that one command may read; programs ask for a hundred at most, and a hostile one for all of a disc.
+_MOST_BLOCKS = 4096
 #: Bytes beside each block, by sub-channel selection: none, P-W raw, Q formatted, R-W corrected.
 _SUBCHANNELS = {0: 0, 1: 96, 2: 16, 4: 96}
 _FORMATTED_Q, _PACKED = 16, 4
@@ -73,7 +75,9 @@ def _subchannel(medium: Medium, block: int, which: int) -> bytes:
 
 
 def _check(mechanism: Mechanism, first: int, count: int) -> bool:
-    """Refuse blocks that nobody wrote or a fault waits at; say whether they are audio."""
+    """Refuse blocks that nobody wrote, a fault waits at, or that are too many; say whether they are audio."""
+    if count > _MOST_BLOCKS:
+        raise Refused(BAD_FIELD)
     tracks = [_track_of(mechanism.medium, block) for block in (first, max(first, first + count - 1))]
     if any(fault.trouble is Trouble.READ_ERROR for fault in mechanism.faults_in(first, first + count)):
         raise Refused(READ_ERROR)
