@@ -33,19 +33,25 @@ _FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _MEMORY = 3072  #: MiB
 
 
-#: What scripts begin with: the drives' drivers, device files as udev makes them, a user who may burn and nothing else.
+#: What scripts begin with: the drives' drivers, a user who may burn and nothing else, and words for what they do:
+#: `device_files` gives drives and changers to the group, as udev does; `burner COMMAND...` is that user;
+#: `until_ COMMAND...` waits for what must happen. The guest's end is the limit of all waiting.
 PROLOGUE = f"""set -eu
 modprobe -a virtio_scsi sr_mod sg virtio_console
-chgrp cdrom /dev/sr* /dev/sg*
-chmod 660 /dev/sr* /dev/sg*
-chmod 666 /dev/vport*
 echo burner:x:4711:4711::/tmp:/bin/sh >>/etc/passwd
 echo burner:x:4711: >>/etc/group
 sed -i 's/^\\(cdrom:[^:]*:[^:]*\\):.*/\\1:burner/' /etc/group
-chmod o+x $(dirname {ROOT}) {" ".join(str(folder) for folder in Path(sys.base_prefix).parents)}
+chmod o+x {" ".join(str(folder) for place in (ROOT, sys.base_prefix) for folder in Path(place).parents)}
 cd {ROOT}
+python={sys.executable}
+device_files() {{
+    for file in /dev/sr* /dev/sg* /dev/vport*; do
+        if [ -e "$file" ]; then chgrp cdrom "$file"; chmod 660 "$file"; fi
+    done
+}}
+device_files
 burner() {{ setpriv --reuid burner --regid burner --init-groups "$@"; }}
-python() {{ {sys.executable} -m "$@"; }}
+until_() {{ while ! "$@"; do sleep 0.2; done; }}
 """
 
 

@@ -79,18 +79,13 @@ def master(told: Told, family: str) -> bytes:
     """Lay the data disc out on the host, for a family of media."""
     file = told.share / f"{family}.iso"
     if not file.exists():
-        command = [
-            sys.executable,
-            "-m",
-            "workers",
-            "master",
-            str(told.share / "content" / "small"),
-            "--output",
-            str(file),
-        ]
-        subprocess.run(
-            [*command, "--medium", family, "--volume-id", "SMALL"], cwd=ROOT, capture_output=True, check=True
+        source, environment = (
+            told.share / "content" / "small",
+            {**os.environ, "DISCMILL_CONTENT_ROOTS": str(told.share)},
         )
+        command = [sys.executable, "-m", "workers", "master", str(source), "--output", str(file)]
+        options = ("--medium", family, "--volume-id", "SMALL")
+        subprocess.run([*command, *options], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
     return file.read_bytes()
 
 
