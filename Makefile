@@ -7,11 +7,11 @@ UV := uv==0.13.8
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs check test chaos reliability demo up bench pins clean
+.PHONY: help setup programs check test test-kernel chaos reliability demo up bench pins clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  make test ARGS="-k joliet -x"   hands ARGS on to pytest, discmill or the benchmarks'
 
@@ -35,6 +35,11 @@ check: setup ## lint, formatting, types, who may import whom
 
 test: setup programs ## all tests, against a real Redis, a real PostgreSQL and programs we did not write
 	$(VENV)/bin/pytest $(ARGS)
+
+test-kernel: setup programs ## real burn programs on a real kernel's drives, in an emulated machine without KVM
+	@sh tools/kernel.sh build/kernel
+	@began=$$(date +%s); $(VENV)/bin/pytest tests/kernel $(ARGS) && \
+		echo "make test-kernel passed in $$(($$(date +%s) - began)) s"
 
 chaos: setup programs ## break a rig at random on both databases, look at every disc (SECONDS=60 SEED=random)
 	$(VENV)/bin/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
