@@ -1,7 +1,7 @@
 """What the guest's user `burner` sees of one drive: how the kernel tells of it, before and after a burn.
 
-`python -m tests.kernel.one_drive burn` burns `/share/image.iso`, `... reload` lets the tray out and in again, `... look`
-looks at what is in; each prints what came of it as JSON.
+`python -m tests.kernel.one_drive burn` burns `/share/image.iso`, `... reload` lets the tray out and in again,
+`... look` only looks; each prints what came of it as JSON.
 """
 
 import fcntl

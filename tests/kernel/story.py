@@ -25,7 +25,7 @@ from workers.rig import Rig
 LEFT, RIGHT = "KERNELL1", "KERNELR2"
 CONTENT, HOME = Path("/share/content"), Path("/tmp/mill")  # noqa: S108  (the guest's own, made for this run)
 #: Seconds that anything may take in an emulated machine.
-DEADLINE = 300.0
+DEADLINE = 600.0
 PATIENT = {"heartbeat": 2.0, "lease": 120.0, "tick": 1.0, "watch": 0.5, "back_off": 0.5}
 
 Document = dict[str, Any]
