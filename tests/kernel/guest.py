@@ -101,18 +101,8 @@ def _text(file: Path) -> str:
 
 def _machine(share: Path) -> Iterator[str]:
     (kernel,) = (KERNEL / "boot").glob("vmlinuz-*")
-    yield from (
-        "nice",
-        "-n",
-        "10",
-        "qemu-system-x86_64",
-        "-machine",
-        "q35",
-        "-accel",
-        "tcg,thread=multi",
-        "-cpu",
-        "max",
-    )
+    yield from ("setpriv", "--pdeathsig", "KILL", "nice", "-n", "10")  # it ends with the tests, however they end
+    yield from ("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max")
     yield from ("-smp", "2", "-m", str(_MEMORY), "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio")
     yield from ("-kernel", str(kernel), "-initrd", str(_first_files(share)))
     yield from ("-append", "console=ttyS0 quiet panic=-1 mitigations=off")
