@@ -95,4 +95,4 @@ def test_a_mounted_disc_is_left_alone(told: Told) -> None:
 
 def test_who_is_not_in_the_group_is_told_so(told: Told) -> None:
     assert told.stranger["error"] == "RecorderNotAccessible"
-    assert "group cdrom" in told.stranger["message"]
+    assert "let this user be in group cdrom" in told.stranger["message"]
