@@ -424,6 +424,22 @@ def test_noise_neither_hangs_nor_ends_a_target(noise: list[bytes]) -> None:
             assert initiator.log_in(drive).login_status == LoginStatus.GOOD
 
 
+def test_commands_that_are_ended_and_ended_do_not_pile_up_behind_a_drive_that_hangs(
+    initiator: Initiator, drive: Drive
+) -> None:
+    drive.mechanism.script(parse_fault("hang@9"))
+    answers = []
+
+    for _ in range(60):
+        tag = initiator.command(write(9, 1), WRITES, BLOCK, bytes(BLOCK))
+        answers.append(initiator.immediate(TASK, 1, tag).opcode)
+        if answers[-1] == REJECTED:
+            break
+
+    assert answers[-1] == REJECTED
+    assert answers[:16] == [TASK_ANSWERED] * 16
+
+
 def test_more_connections_than_a_target_takes_are_closed(target: IscsiTarget, drive: Drive) -> None:
     many = [Initiator(target) for _ in range(16)]
 

@@ -34,7 +34,6 @@ class Reason(IntEnum):
 
     PROTOCOL_ERROR = 0x04
     NOT_SUPPORTED = 0x05
-    TOO_MANY_IMMEDIATE = 0x06
     INVALID_FIELD = 0x09
 
 

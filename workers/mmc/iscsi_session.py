@@ -17,7 +17,6 @@ from workers.mmc.iscsi_requests import (
     Logout,
     NopOut,
     ProtocolError,
-    Reason,
     Request,
     ScsiCommand,
     TaskManagement,
@@ -121,8 +120,8 @@ class Session:
     def _begin(self, command: ScsiCommand) -> None:
         task = Task(command, bytearray(command.data))
         with self._lock:
-            if command.tag in self._tasks or len(self._tasks) > WINDOW:
-                raise ProtocolError("a tag that is in use, or too many commands", Reason.TOO_MANY_IMMEDIATE)
+            if command.tag in self._tasks or max(len(self._tasks), self._ready.qsize()) > WINDOW:
+                raise ProtocolError("a tag that is in use, or too many commands")
             if len(task.data) > min(command.expected, self._terms.first_burst) * command.writes:
                 raise ProtocolError("more data than the command has or was agreed on")
             self._tasks[command.tag] = task
