@@ -10,9 +10,9 @@ No KVM is needed: the processor is emulated, at a tenth of its speed or less.
 
 import gzip
 import os
+import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,8 +31,6 @@ DEADLINE = 1800.0
 #: What the guest needs before it sees the host's files; what else it needs it loads from there.
 _FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _MEMORY = 3072  #: MiB
-
-
 #: What scripts begin with: the drives' drivers, a user who may burn and nothing else, and words for what they do:
 #: `device_files` gives drives and changers to the group, as udev does; `burner COMMAND...` is that user;
 #: `until_ COMMAND...` waits for what must happen. The guest's end is the limit of all waiting.
@@ -41,9 +39,9 @@ modprobe -a virtio_scsi sr_mod sg virtio_console
 echo burner:x:4711:4711::/tmp:/bin/sh >>/etc/passwd
 echo burner:x:4711: >>/etc/group
 sed -i 's/^\\(cdrom:[^:]*:[^:]*\\):.*/\\1:burner/' /etc/group
-chmod o+x {" ".join(str(folder) for place in (ROOT, sys.base_prefix) for folder in Path(place).parents)}
-cd {ROOT}
-python={sys.executable}
+chmod o+x {shlex.join(str(folder) for place in (ROOT, sys.base_prefix) for folder in Path(place).parents)}
+cd {shlex.quote(str(ROOT))}
+python={shlex.quote(sys.executable)}
 device_files() {{
     for file in /dev/sr* /dev/sg* /dev/vport*; do
         if [ -e "$file" ]; then chgrp cdrom "$file"; chmod 660 "$file"; fi
@@ -62,7 +60,6 @@ class Ended:
     code: int | None
     said: str
     console: str
-    seconds: float
 
 
 def run(script: str, share: Path, drives: Sequence[Drive] = (), deadline: float = DEADLINE) -> Ended:
@@ -80,7 +77,6 @@ def run(script: str, share: Path, drives: Sequence[Drive] = (), deadline: float 
 
 
 def _boot(command: list[str], share: Path, deadline: float) -> Ended:
-    began = time.monotonic()
     with (share / "console").open("wb") as console:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         try:
@@ -92,7 +88,7 @@ def _boot(command: list[str], share: Path, deadline: float) -> Ended:
             process.wait()
     code = _text(share / "code").strip()
     said, told = _text(share / "said"), _text(share / "console")
-    return Ended(int(code) if code else None, said, told, time.monotonic() - began)
+    return Ended(int(code) if code else None, said, told)
 
 
 def _text(file: Path) -> str:

@@ -21,6 +21,9 @@ from workers.mmc.sectors import SectorFile
 
 #: Bytes of sources, and bytes a second that the right drive writes: its burn goes on for a minute if nobody stops it.
 SMALL, LARGE, SLOW = 6_000_000, 60_000_000, 1e6
+SCRIPT = """
+burner "$python" -m tests.kernel.story >/share/story.json || { tail -n 100 /tmp/mill/logs/*.log; exit 1; }
+"""
 DATA = {"cd": "cd", "dvd": "dvd", "bd": "bd", "unwritable": "cd", "unreadable": "dvd"}
 
 pytestmark = pytest.mark.timeout(DEADLINE + 60)
@@ -65,11 +68,8 @@ def some_content(folder: Path) -> None:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     share = tmp_path_factory.mktemp("queue")
     some_content(share / "content")
-    script = f"""
-    burner {sys.executable} -m tests.kernel.story >/share/story.json || {{ cat /tmp/mill/logs/*.log; exit 1; }}
-    """
 
-    ended = run(script, share, [Drive(LEFT), Drive(RIGHT, SLOW)])
+    ended = run(SCRIPT, share, [Drive(LEFT), Drive(RIGHT, SLOW)])
 
     assert ended.code == 0, f"{ended.said}\n{ended.console}"
     return Told(share, json.loads((share / "story.json").read_text()))
