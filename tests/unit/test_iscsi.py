@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.mastering.medium import BLOCK, MediumKind
@@ -107,6 +107,7 @@ def read_back(initiator: Initiator, first: int, blocks: int) -> bytes:
 # What is read from bytes.
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=HEADER, max_size=HEADER), st.binary(max_size=64))
 def test_whatever_comes_is_a_request_or_a_protocol_error(header: bytes, data: bytes) -> None:
     try:
@@ -118,6 +119,7 @@ def test_whatever_comes_is_a_request_or_a_protocol_error(header: bytes, data: by
     assert request.data == data
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_text_comes_is_agreed_on_or_refused(data: bytes) -> None:
     try:
@@ -129,12 +131,14 @@ def test_whatever_text_comes_is_agreed_on_or_refused(data: bytes) -> None:
     assert 512 <= terms.first_burst <= terms.burst <= Terms().burst
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES))
 def test_text_is_read_as_it_is_written(told: dict[str, str]) -> None:
     assert parse_text(format_text(told)) == told
 
 
-@given(st.integers(1, 3_000_000), st.integers(512, 1 << 18), st.integers(512, 1 << 18))
+@settings(deadline=None)
+@given(st.integers(1, 600_000), st.integers(512, 1 << 18), st.integers(512, 1 << 18))
 def test_data_goes_out_in_messages_that_fit(size: int, segment: int, burst: int) -> None:
     cut = pieces(size, Terms(segment=segment, burst=burst))
 
@@ -413,6 +417,7 @@ def test_data_that_was_not_asked_for_is_rejected(initiator: Initiator, part: int
     assert initiator.receive() is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=200), max_size=4))
 def test_noise_neither_hangs_nor_ends_a_target(noise: list[bytes]) -> None:
     drive = Drive("MM000001")
