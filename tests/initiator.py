@@ -107,10 +107,10 @@ class Initiator:
         self.send(bytes([LOGIN, flags]) + bytes(22) + struct.pack(">I", self._number), text)
         return self.answer()
 
-    def command(self, cdb: bytes, flags: int = 0, expected: int = 0, data: bytes = b"") -> int:
+    def command(self, cdb: bytes, flags: int = 0, expected: int = 0, data: bytes = b"", *, lun: int = 0) -> int:
         """Send a command; return its tag."""
         self._tag += 1
-        head = struct.pack(">BB6x8xIIII", COMMAND, FINAL | flags, self._tag, expected, self._number, 0)
+        head = struct.pack(">BB6xxB6xIIII", COMMAND, FINAL | flags, lun, self._tag, expected, self._number, 0)
         self.send(head + cdb.ljust(16, b"\0"), data)
         self._number += 1
         return self._tag

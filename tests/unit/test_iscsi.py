@@ -1,5 +1,6 @@
 """The modelled drives' target, told by messages: what it agrees on, how data moves, what it refuses."""
 
+import contextlib
 import string
 import threading
 from collections.abc import Iterator
@@ -273,18 +274,10 @@ def test_less_data_than_was_expected_is_told(initiator: Initiator) -> None:
 
 
 def test_a_unit_that_is_not_there_says_so(initiator: Initiator) -> None:
-    for cdb, expected in ((INQUIRY, 36), (READY, 0)):
-        initiator.send(
-            bytes([COMMAND, FINAL | READS])
-            + bytes(6)
-            + bytes([0, 3, 0, 0, 0, 0, 0, 0])
-            + bytes(4)
-            + expected.to_bytes(4, "big")
-            + (1 if expected else 2).to_bytes(4, "big")
-            + bytes(4)
-            + cdb.ljust(16, b"\0")
-        )
-    inquiry, ready = initiator.answer(), initiator.answer()
+    initiator.command(INQUIRY, READS, 36, lun=3)
+    inquiry = initiator.answer()
+    initiator.command(READY, lun=3)
+    ready = initiator.answer()
 
     assert inquiry.data[0] == 0x7F
     assert (ready.status, ready.data[4], ready.data[14]) == (REFUSED, 5, 0x25)
@@ -418,13 +411,13 @@ def test_data_that_was_not_asked_for_is_rejected(initiator: Initiator, part: int
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=200), max_size=4))
-def test_noise_neither_hangs_nor_ends_a_target(noise: list[bytes]) -> None:
+@given(st.binary(max_size=600))
+def test_noise_neither_hangs_nor_ends_a_target(noise: bytes) -> None:
     drive = Drive("MM000001")
     with IscsiTarget([drive]) as target:
         with Initiator(target) as initiator:
-            for piece in noise:
-                initiator._socket.sendall(piece)
+            with contextlib.suppress(ConnectionError):  # the target need not hear all of it
+                initiator._socket.sendall(noise)
         with Initiator(target) as initiator:
             assert initiator.log_in(drive).login_status == LoginStatus.GOOD
 
