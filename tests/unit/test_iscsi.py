@@ -415,9 +415,8 @@ def test_data_that_was_not_asked_for_is_rejected(initiator: Initiator, part: int
 def test_noise_neither_hangs_nor_ends_a_target(noise: bytes) -> None:
     drive = Drive("MM000001")
     with IscsiTarget([drive]) as target:
-        with Initiator(target) as initiator:
-            with contextlib.suppress(ConnectionError):  # the target need not hear all of it
-                initiator._socket.sendall(noise)
+        with Initiator(target) as initiator, contextlib.suppress(ConnectionError):  # it need not hear all of it
+            initiator._socket.sendall(noise)
         with Initiator(target) as initiator:
             assert initiator.log_in(drive).login_status == LoginStatus.GOOD
 
