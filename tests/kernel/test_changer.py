@@ -24,7 +24,7 @@ def test_mtx_loads_a_drive_from_a_changer_as_a_user_who_may_burn(tmp_path: Path)
     assert ended.code == 0, f"{ended.said}\n{ended.console}"
     _, before, after = ended.said.split("Storage Changer ")
     assert re.findall(r"VolumeTag ?= ?(\w+)", before) == LABELS
-    assert before.count("Storage Element") == SLOTS
+    assert len(re.findall(r"Storage Element \d+:", before)) == SLOTS
     assert re.search(r"Data Transfer Element 1:Full \(Storage Element 2 Loaded\):VolumeTag = BLANK001", after), after
     assert re.search(r"Storage Element 2:Empty", after)
     assert "drives: 2" in after
