@@ -9,7 +9,7 @@ from itertools import groupby
 
 from jobs.errors import InvalidImage
 from jobs.manifest import Entry
-from jobs.mastering.image import Source
+from jobs.mastering.extents import Source
 from jobs.mastering.medium import BLOCK
 from jobs.mastering.opening import open_unlinked
 
