@@ -73,6 +73,7 @@ def _eject_before_commit() -> None:
         time.sleep(1)
         with station.database.write() as db:
             ledger.settle(db, work.attempt, station.owner, verdict, station.rules)
+        _note("committed")
 
     replace_name("conclude", conclude, attempt, recovery)
 
@@ -105,7 +106,7 @@ def _claim_is_unguarded() -> None:
 
     def claim(db: Any, attempt_id: str, owner: ledger.Owner) -> bool:
         attempt = db.get_one(Attempt, attempt_id)
-        _note(f"claimed at {attempt.stage}")
+        _note("claimed" if attempt.stage is Stage.ASSIGNED else "claimed again")
         mine = update(Attempt).where(Attempt.id == attempt_id, Attempt.recorder == owner.recorder)
         return bool(db.execute(mine.values(stage=Stage.PREPARING, epoch=owner.epoch)).rowcount)
 
@@ -117,7 +118,7 @@ def _no_recovery_on_exception() -> None:
     from workers import attempt, caretaker
 
     def leave(_station: Any, _attempt: str, _reporter: Any, error: Exception) -> None:
-        _note(f"left after {error}")
+        _note("left it")
         raise error
 
     replace_name("judge", leave, attempt)

@@ -39,6 +39,8 @@ FAST: Mapping[str, object] = {
 #: Multiples of 1x: slow enough for kills to meet every stage, fast enough for many discs.
 SPEED = 10.0
 _LOOK = 0.05
+#: Alembic keeps what it is at in its module: a process that starts several rigs lets one after the other migrate.
+_STARTING = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ def broken_rig(
     for program in rig.programs:
         program.environment.update(environment or {})
     stop = threading.Event()
-    with rig, Client(settings=settings) as mill:
+    with _started(rig), Client(settings=settings) as mill:
         broken = BrokenRig(rig, mill, root, postgres)
         keeper = threading.Thread(target=broken.keep_running, args=(stop,), name="keeper")
         keeper.start()
@@ -175,6 +177,14 @@ def broken_rig(
             keeper.join()
             broken.wake_all()
             end_burners(broken)
+
+
+@contextlib.contextmanager
+def _started(rig: Rig) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        with _STARTING:
+            stack.enter_context(rig)
+        yield
 
 
 def end_burners(rig: BrokenRig) -> None:

@@ -40,7 +40,7 @@ _SIMULATED, _PATIENT = 0.1, 50
 class Chaos:
     """What is to be run: a seed, how long, which database, which kinds of steps.
 
-    `aim` takes the place of the plan: it strikes where it sees its chance and says whether it did, so many times.
+    `aim` takes the place of the plan: it strikes where it sees its chance, until it says that it has done its harm.
     """
 
     seed: int
@@ -53,7 +53,6 @@ class Chaos:
     jobs: int = 5  #: under way at once, at most
     deadline: float = DEADLINE
     aim: Callable[[Hand], bool] | None = None
-    strikes: int = 1
 
     @property
     def steps(self) -> list[Step]:
@@ -120,7 +119,8 @@ def _break(hand: Hand, chaos: Chaos) -> None:
         if chaos.aim is None:
             _follow(hand, chaos.steps)
         else:
-            _strike(hand, chaos.aim, chaos)
+            aim = chaos.aim
+            wait_until(lambda: aim(hand), "the harm is done", chaos.seconds)
         hand.finish()
     finally:
         stop.set()
@@ -132,13 +132,6 @@ def _follow(hand: Hand, steps: Sequence[Step]) -> None:
         time.sleep(step.after)
         hand.do(step)
         _operate(hand.rig)
-
-
-def _strike(hand: Hand, aim: Callable[[Hand], bool], chaos: Chaos) -> None:
-    """Wait for the moments that do most harm."""
-    for number in range(chaos.strikes):
-        wait_until(lambda: aim(hand), f"strike {number + 1} of {chaos.strikes}", chaos.seconds)
-        hand.done["strike"] += 1
 
 
 def _order(hand: Hand, chaos: Chaos, stop: threading.Event) -> None:

@@ -1,150 +1,102 @@
 """The checker is checked: a rig with a defect put in must be found out, or be shown to do no harm.
 
-Each is struck where the defect does most harm, so that it is no matter of luck.
+Each is struck where the defect does most harm, until it has done it.
 """
 
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from sqlalchemy import select
+import pytest
 
-from models.attempt import Attempt
-from models.vocabulary import Outcome, Stage
+from models.vocabulary import Outcome
 from tests.chaos.defects import environment
-from tests.chaos.faults import Hand
-from tests.chaos.plan import Kind, Step
 from tests.chaos.report import lines_of
-from tests.chaos.rig import send, short_folder
+from tests.chaos.rig import short_folder
 from tests.chaos.run import Chaos, Result, run
+from tests.chaos.strikes import (
+    Aim,
+    KillBetween,
+    KillTheWorker,
+    Log,
+    StopWhoNotes,
+    Until,
+    flip_bits,
+    has,
+    kill_the_burners,
+    noted,
+    replay_everything,
+)
 
-Aim = Callable[[Hand], bool]
-
-
-def amid_writing(hand: Hand) -> str | None:
-    """Name a recorder whose disc is being written."""
-    with hand.rig.database.read() as db:
-        writing = select(Attempt.recorder).where(Attempt.stage == Stage.WRITING, Attempt.blocks_done > 0)
-        return db.scalar(writing.limit(1))
-
-
-def kill_a_worker_amid_writing(hand: Hand) -> bool:
-    recorder = amid_writing(hand)
-    return recorder is not None and send(hand.rig.pid(recorder), signal.SIGKILL)
-
-
-def kill_a_burner(hand: Hand) -> bool:
-    before = hand.done[Kind.KILL_BURNER]
-    for number in range(len(hand.rig.recorders)):
-        hand.do(Step(0, Kind.KILL_BURNER, number, 0))
-    return hand.done[Kind.KILL_BURNER] > before
+pytestmark = pytest.mark.timeout(400)  # others run beside it
 
 
-def replay_everything(hand: Hand) -> bool:
-    before = hand.done[Kind.REPLAY]
-    if len(hand.jobs) > 1 and amid_writing(hand):
-        hand.do(Step(0, Kind.REPLAY, 0, 0))
-    return hand.done[Kind.REPLAY] > before
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of a rig with a defect, and what the defect noted."""
+
+    result: Result
+    notes: set[str]
+
+    @property
+    def report(self) -> str:
+        return "\n".join(lines_of(self.result))
+
+    @property
+    def broken(self) -> set[str]:
+        return {violation.invariant for violation in self.result.violations}
 
 
-def flip_bits(hand: Hand) -> bool:
-    """Let every disc have a wrong bit until one of them was called good."""
-    for recorder in hand.rig.recorders:
-        if not hand.rig.drive(recorder).status()["faults"]:
-            hand.rig.drive(recorder).add_fault("flip@200")
-    with hand.rig.database.read() as db:
-        return db.scalar(select(Attempt.id).where(Attempt.outcome == Outcome.GOOD)) is not None
+def run_with(defect: str, aim: Callable[[Log], Aim], speed: float, deadline: float) -> Found:
+    """Strike a rig that has a defect; it may never come to rest again."""
+    with short_folder() as folder, short_folder() as aside:
+        log = Log(aside / "log")
+        seen = environment(defect, log.file)
+        chaos = Chaos(7, 150, recorders=2, environment=seen, speed=speed, jobs=2, deadline=deadline, aim=aim(log))
+        result = run(chaos, folder)
+        return Found(result, {what for _, what in log.notes()})
 
 
-@dataclass(slots=True)
-class WhenNoted:
-    """Strikes the process that notes something in the defect's log."""
-
-    log: Path
-    what: str
-    number: signal.Signals
-    read: int = 0
-
-    def __call__(self, hand: Hand) -> bool:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        pids = [int(line.split()[0]) for line in lines[self.read :] if line.endswith(self.what)]
-        self.read = len(lines)
-        struck = [pid for pid in pids[-1:] if send(pid, self.number)]
-        if struck and self.number is signal.SIGSTOP:
-            hand.after(2 * hand.rig.settings.lease, partial(send, struck[0], signal.SIGCONT))
-        return bool(struck)
+def under(defect: str, aim: Callable[[Log], Aim], speed: float = 10, deadline: float = 15) -> pytest.MarkDecorator:
+    """Give a test what was found of a rig with a defect."""
+    return pytest.mark.parametrize(
+        "found", [partial(run_with, defect, aim, speed, deadline)], ids=[defect], indirect=True
+    )
 
 
-def run_with(defect: str, log: Path, aim: Aim, strikes: int, speed: float = 10) -> Result:
-    """Strike a rig that has a defect."""
-    seen = environment(defect, log)
-    chaos = Chaos(7, 60, recorders=2, environment=seen, speed=speed, jobs=2, deadline=20, aim=aim, strikes=strikes)
-    with short_folder() as folder:
-        return run(chaos, folder)
+@under("recovery does not look", lambda log: Until(noted(log, "did not look"), KillTheWorker()))
+def test_a_recovery_that_does_not_look_at_the_disc_is_caught(found: Found) -> None:
+    assert "every good disc is recorded" in found.broken, found.report
 
 
-def assert_caught(result: Result, log: Path, invariant: str) -> None:
-    report = "\n".join(lines_of(result))
-    assert log.exists(), f"the defect was never met:\n{report}"
-    assert invariant in {violation.invariant for violation in result.violations}, report
+@under("no drive lock", lambda _: Until(has(Outcome.SPOILED), KillTheWorker()), speed=1)
+def test_a_drive_without_a_lock_is_caught(found: Found) -> None:
+    assert "did not lock" in found.notes
+    assert "no disc is spoiled without a cause" in found.broken, found.report
 
 
-def test_a_recovery_that_does_not_look_at_the_disc_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("recovery does not look", log, kill_a_worker_amid_writing, 2)
-
-    assert_caught(result, log, "every good disc is recorded")
+@under("eject before commit", lambda log: KillBetween(log, "ejected"))
+def test_an_eject_before_the_commit_is_caught(found: Found) -> None:
+    assert "the shelves hold what was decided" in found.broken, found.report
 
 
-def test_a_drive_without_a_lock_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("no drive lock", log, kill_a_worker_amid_writing, 1, speed=1)
-
-    assert_caught(result, log, "no disc is spoiled without a cause")
+@under("fences are ignored", lambda log: Until(noted(log, "ignored"), StopWhoNotes(log, "asks")))
+def test_a_fence_that_is_ignored_is_caught(found: Found) -> None:
+    assert "every good disc is recorded" in found.broken, found.report
 
 
-def test_an_eject_before_the_commit_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("eject before commit", log, WhenNoted(log, "ejected", signal.SIGKILL), 1)
-
-    assert_caught(result, log, "the shelves hold what was decided")
+@under("no recovery on exception", lambda log: Until(noted(log, "left it"), kill_the_burners))
+def test_a_failure_without_recovery_is_caught(found: Found) -> None:
+    assert "everything is at rest" in found.broken, found.report
 
 
-def test_a_fence_that_is_ignored_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("fences are ignored", log, WhenNoted(log, "asks", signal.SIGSTOP), 2)
-
-    assert_caught(result, log, "every good disc is recorded")
+@under("verdict without reading", lambda _: Until(has(Outcome.GOOD, 3), flip_bits))
+def test_a_verdict_without_reading_is_caught(found: Found) -> None:
+    assert "did not read" in found.notes
+    assert "every recorded disc is good" in found.broken, found.report
 
 
-def test_a_failure_without_recovery_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("no recovery on exception", log, kill_a_burner, 1)
-
-    assert_caught(result, log, "everything comes to rest")
-
-
-def test_a_verdict_without_reading_is_caught(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-
-    result = run_with("verdict without reading", log, flip_bits, 1)
-
-    assert_caught(result, log, "every recorded disc is good")
-
-
-def test_a_claim_without_its_guard_does_no_harm(tmp_path: Path) -> None:
+@under("claim is unguarded", lambda log: Until(noted(log, "claimed again"), replay_everything), deadline=120)
+def test_a_claim_without_its_guard_does_no_harm(found: Found) -> None:
     """The table of legal moves and the unique indexes hold where the guard does not."""
-    log = tmp_path / "log"
-
-    result = run_with("claim is unguarded", log, replay_everything, 4)
-
-    report = "\n".join(lines_of(result))
-    assert any(not line.endswith("claimed at assigned") for line in log.read_text().splitlines()), report
-    assert not result.violations, report
+    assert not found.result.violations, found.report
