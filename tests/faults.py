@@ -1,6 +1,5 @@
 """What tests of single faults share: a rig with gates, an attempt brought to a stage, and the table's row after it."""
 
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from models.recorder import Recorder
 from models.vocabulary import Condition, Outcome
 from tests.chaos.checker import Record, check, read_record
 from tests.chaos.gates import GATES, Gates
-from tests.chaos.rig import BrokenRig, broken_rig, send, short_folder
+from tests.chaos.rig import BrokenRig, broken_rig, short_folder
 from tests.chaos.shelf import read_discs
 from tests.reliability import Row, note, noting_into
 from tests.rigs import wait_until
@@ -85,15 +84,8 @@ class Bench:
     def stop(self, recorder: str) -> None:
         """Stop a worker, but not amid a transaction: on SQLite all others would wait for it."""
         pid = wait_until(lambda: self.broken.pid(recorder), f"the worker of {recorder} runs")
-
-        def stopped() -> bool:
-            send(pid, signal.SIGSTOP)
-            if self.broken.can_write():
-                return True
-            send(pid, signal.SIGCONT)
-            return False
-
-        wait_until(stopped, f"the worker of {recorder} is stopped between two transactions")
+        stop = self.broken.stop_outside_transactions
+        wait_until(lambda: stop(pid), f"the worker of {recorder} is stopped between two transactions")
 
     def replay(self, job: JobHandle, recorder: str, times: int = 1) -> None:
         """Publish the messages of a job's attempts once more, to some recorder's queue."""
@@ -147,6 +139,15 @@ class Bench:
         """Return what is observed of a recorder."""
         with self.broken.database.read() as db:
             return db.get_one(Recorder, recorder).condition
+
+    def until_beats(self, recorder: str, beats: int = 4) -> None:
+        """Wait until a worker's heart has gone on for a while."""
+        before = self._heartbeat(recorder)
+        wait_until(lambda: self._heartbeat(recorder) > before + beats, f"the worker of {recorder} goes on")
+
+    def _heartbeat(self, recorder: str) -> int:
+        with self.broken.database.read() as db:
+            return db.get_one(Recorder, recorder).heartbeat
 
     def mark(self, recorder: str) -> int:
         """Return how much a worker has logged by now."""

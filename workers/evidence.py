@@ -157,6 +157,11 @@ class Evidence:
         return "opened" in self.facts
 
     @property
+    def wrote_nothing(self) -> bool:
+        """True if the burner lived to say that it ended before its first byte: proof, also of a disc out of sight."""
+        return self.ended and not self.wrote
+
+    @property
     def bytes_fed(self) -> int:
         """Bytes the drive was given, as far as the burner lived to tell."""
         return int(self.facts.get("fed", {}).get("bytes", 0))

@@ -75,7 +75,7 @@ def judge(station: Station, attempt_id: str, reporter: Reporter, error: Exceptio
     evidence = read_evidence(evidence_folder(station, attempt_id))
     medium = _medium_written(station, attempt_id, recorder)
     if isinstance(medium, Verdict):
-        return medium
+        return Verdict(Outcome.UNUSED, error=cause or evidence_error(evidence)) if evidence.wrote_nothing else medium
     if not evidence.wrote and _is_untouched(station, attempt_id, medium):
         return Verdict(Outcome.UNUSED, error=cause)
     if evidence.plan is None or not evidence.fed_all:

@@ -1,10 +1,13 @@
-"""Gates that a rig's workers wait at while a test keeps them shut: how a fault meets an attempt in a chosen stage.
+"""Gates that a rig's workers and burners wait at while a test keeps them shut: how a fault meets a chosen stage.
 
-Test code, put into workers by the hook; a gate is a file, and a worker that waits at it leaves another one.
+Test code, put into workers by the hook, and by them into their burners; a gate is a file, and who waits at it leaves
+another one.
 """
 
 import os
 import select
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +22,8 @@ GATES = {
     "settled": "letting the disc go",
     "permit": "the commit of the permit to write",
     "verdict": "the commit of the verdict",
+    "burner preparing": "the burner's first byte",
+    "burner closing": "closing the session",
 }
 _LOOK = 0.01
 
@@ -54,6 +59,7 @@ def install() -> None:
     """Put the gates into this process."""
     from jobs import ledger  # noqa: PLC0415  (not every program of a rig has them)
     from workers import attempt, settling  # noqa: PLC0415
+    from workers.recorders import burn_process  # noqa: PLC0415
 
     folder = Path(os.environ["CHAOS_GATES"])
     if "FAKETIME_TIMESTAMP_FILE" in os.environ:  # libfaketime moves the end of a sleep, too, and that fails
@@ -89,8 +95,47 @@ def install() -> None:
         (settling, "dispose", gated_dispose),
         (ledger, "permit", gated_journal),
         (ledger, "settle", gated_settle),
+        (burn_process, "_spawn", _spawn_gated),
     ):
         setattr(owner, name, by)
+
+
+def _spawn_gated(plan: Path, words: int, lock: int) -> "subprocess.Popen[bytes]":
+    """Start a burner as a worker does, with gates in it."""
+    from jobs.settings import program_environment  # noqa: PLC0415
+
+    command = [sys.executable, "-S", "-P", "-X", "utf8", "-m", "tests.chaos.gates", "workers.burner", str(plan)]
+    environment = {**program_environment(), "PYTHONPATH": str(ROOT), "CHAOS_GATES": os.environ["CHAOS_GATES"]}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=words,
+        stderr=words,
+        env=environment,
+        pass_fds=[lock],
+        start_new_session=True,
+    )
+
+
+def _run_burner(plan: Path) -> int:
+    """Be a burner of an emulated disc that waits at its gates."""
+    from workers import burner  # noqa: PLC0415
+    from workers.recorders.emulated_sink import EmulatedSink  # noqa: PLC0415
+
+    folder, attempt = Path(os.environ["CHAOS_GATES"]), plan.parent.name
+    check, close = EmulatedSink.check, EmulatedSink.close
+
+    def gated_check(self: EmulatedSink) -> None:
+        _wait(folder, "burner preparing", attempt)
+        check(self)
+
+    def gated_close(self: EmulatedSink) -> None:
+        _wait(folder, "burner closing", attempt)
+        close(self)
+
+    for name, by in (("check", gated_check), ("close", gated_close)):
+        setattr(EmulatedSink, name, by)
+    return burner.main([str(plan)])
 
 
 def _flush_and_wait(db: Any, folder: Path, gate: str, attempt: str) -> None:  # noqa: ANN401
@@ -106,3 +151,7 @@ def _wait(folder: Path, gate: str, attempt: str) -> None:
     while (folder / gate).exists():
         time.sleep(_LOOK)
     sign.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    sys.exit(_run_burner(Path(sys.argv[-1])))

@@ -1,29 +1,36 @@
 """Disks that fill up under the database, the burns' evidence, the store and the logs, each a small one of its own."""
 
+import secrets
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from jobs import data_disc
 from jobs.errors import WriteFailed
 from jobs.store import StoreFull
+from models.base import now
+from models.event import Event
 from models.vocabulary import JobState, Outcome
 from tests.chaos.gates import Gates
 from tests.chaos.rig import broken_rig, short_folder
 from tests.faults import Bench
+from tests.rigs import wait_until
+from tests.servers import PostgresServer
 from workers.evidence import EvidenceWriter, ProgressWriter, read_evidence
 
-MEGABYTES = 24
+#: Of a small disk, and of one for a PostgreSQL cluster, whose log of writes alone takes 32.
+MEGABYTES, FOR_A_CLUSTER = 24, 128
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
+def small_disk(folder: Path, megabytes: int = MEGABYTES) -> Iterator[None]:
     """Put a file system of a few megabytes at a folder; that takes root, as CI is."""
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", str(folder)], check=True)
     try:
         yield
     finally:
@@ -82,6 +89,50 @@ def test_a_disk_that_fills_up_spoils_no_disc(rig: Bench, what: str, stages: list
         assert job.report().state is JobState.COMPLETED
         assert Outcome.SPOILED not in rig.outcomes(job)
         rig.write_row(f"disk full under the {what}", stage, job)
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[Bench, Path]]:
+    """Run a rig whose PostgreSQL has a small disk for all it keeps; give the disk, too."""
+    options = ["max_wal_size=32MB", "min_wal_size=32MB"]
+    with short_folder() as folder, short_folder() as disk, small_disk(disk, FOR_A_CLUSTER):
+        gates = Gates(folder / "gates")
+        with (
+            PostgresServer(disk, options=options) as server,
+            broken_rig(folder, 1, server, gates.environment, speed=8) as broken,
+        ):
+            yield Bench(broken, gates, "postgresql", evidence=[broken.settings.evidence]), disk
+
+
+def refuses_more(rig: Bench) -> bool:
+    """Say whether the database finds no room for one large row."""
+    try:
+        with rig.broken.database.write() as db:
+            db.add(Event(kind="filler", at=now(), data={"words": secrets.token_hex(1 << 20)}))
+            db.flush()
+            db.rollback()
+    except OperationalError as error:
+        return "No space left on device" in str(error)
+    return False
+
+
+@pytest.mark.parametrize("stage", ["preparing", "writing", "verifying"])
+def test_a_disk_that_fills_up_under_postgresql_spoils_no_disc(cluster: tuple[Bench, Path], stage: str) -> None:
+    rig, disk = cluster
+    job, _ = rig.reach(stage)
+    mark = rig.mark("r1")
+
+    filler = fill(disk)
+    full = refuses_more(rig)
+    rig.gates.open()
+    wait_until(lambda: any(rig.outcomes(job)) or "DiskFull" in rig.logged("r1", mark), "it is done, or has met it")
+    filler.unlink()
+    rig.end(job)
+
+    assert full
+    assert job.report().state is JobState.COMPLETED
+    assert Outcome.SPOILED not in rig.outcomes(job)
+    rig.write_row("disk full under the database", stage, job)
 
 
 def test_an_order_that_finds_no_room_in_the_store_leaves_nothing_behind(rig: Bench) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.client import JobHandle
-from models.recorder import Recorder
 from models.vocabulary import Condition, JobState, Outcome
 from tests.chaos.rig import send
 from tests.faults import Bench, bench
@@ -66,48 +65,6 @@ def test_a_worker_that_is_stopped_longer_than_its_lease_costs_no_disc(rig: Bench
     assert job.report().state is JobState.COMPLETED
     assert Outcome.SPOILED not in rig.outcomes(job)
     rig.write_row("worker stopped longer than its lease", stage, job)
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_killed_dispatcher_and_a_killed_redis_touch_no_disc(rig: Bench, stage: str) -> None:
-    job = reach(rig, stage)
-
-    send(rig.broken.pid("dispatcher"), signal.SIGKILL)
-    send(rig.broken.rig._redis.pid, signal.SIGKILL)
-    rig.broken.wake_all()
-    rig.end(job)
-
-    assert rig.outcomes(job) == [Outcome.GOOD]
-    rig.write_row("dispatcher and Redis killed", stage, job)
-
-
-def test_a_killed_burner_costs_the_disc_and_the_copy_is_made_anew(rig: Bench) -> None:
-    job = reach(rig, "writing")
-    rig.excused.add(rig.attempts(job)[0].id)
-
-    assert send(rig.broken.burner("r1"), signal.SIGKILL)
-    rig.end(job)
-
-    assert rig.outcomes(job) == [Outcome.SPOILED, Outcome.GOOD]
-    rig.write_row("burner killed", "writing", job)
-
-
-def test_a_burner_that_is_stopped_for_a_while_goes_on(rig: Bench) -> None:
-    job = reach(rig, "writing")
-    burner, beats = rig.broken.burner("r1"), heartbeat(rig)
-
-    assert send(burner, signal.SIGSTOP)
-    wait_until(lambda: heartbeat(rig) > beats + 4, "its worker goes on without it")
-    send(burner, signal.SIGCONT)
-    rig.end(job)
-
-    assert rig.outcomes(job) == [Outcome.GOOD]
-    rig.write_row("burner stopped for a while", "writing", job)
-
-
-def heartbeat(rig: Bench) -> int:
-    with rig.broken.database.read() as db:
-        return db.get_one(Recorder, "r1").heartbeat
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])

@@ -1,13 +1,17 @@
 """What recovery can't know: evidence, masters and hosts that are gone. No disc is misjudged, none waits for ever."""
 
 import shutil
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from jobs import control, ledger, tally
-from jobs.errors import NotPermitted, RecorderStalled
+from jobs.errors import NotPermitted, RecorderMissing, RecorderStalled
 from jobs.figures import tallies as tally_figures
 from jobs.ledger import Owner, Verdict
+from jobs.mastering.medium import MediumInfo, MediumStatus
 from jobs.scheduling import assign_to
 from models.database import Database
 from models.recorder import Recorder
@@ -19,7 +23,58 @@ from workers import caretaker, recovery
 from workers.attempt import run_attempt
 from workers.evidence import PLAN, SAMPLES
 from workers.proof import evidence_folder, note_medium
+from workers.recorders import waiting_burner
 from workers.registry import beat
+
+
+#: A burner that takes its go and dies.
+_DIES = "import socket, sys; socket.socket(fileno=int(sys.argv[1])).recv(1)"
+
+
+def vanishes_after_the_permit(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the drive be unplugged when the writing is journalled, and its burner not begun."""
+    permit = attempt_story._Permit.__call__
+
+    def permit_and_vanish(self: attempt_story._Permit, found: MediumInfo) -> None:
+        permit(self, found)
+        worker.drive.unplug()
+
+    monkeypatch.setattr(attempt_story._Permit, "__call__", permit_and_vanish)
+
+
+def test_a_blank_whose_drive_vanished_before_the_first_byte_is_not_spoiled(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = worker.promise()
+    vanishes_after_the_permit(worker, monkeypatch)
+
+    burn(worker, attempt)
+    worker.drive.replug()
+    worker.binding._tend(caretaker.round_trip)
+
+    row = attempt_row(worker.database, attempt)
+    assert (row.outcome, row.error_code) == (Outcome.UNUSED, RecorderMissing.code)
+    assert recorder_row(worker.database, "r1").attention is not None
+    assert copy_rows(worker.database, row.job_id)[0].state is CopyState.QUEUED
+    assert not worker.shelf("reject")
+    assert recorder_row(worker.database, "r1").medium_status == MediumStatus.BLANK
+
+
+def test_a_blank_out_of_sight_counts_as_spoiled_where_its_burner_did_not_live_to_say_that_it_wrote_nothing(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(line: socket.socket, *_: object) -> "subprocess.Popen[bytes]":
+        number = line.fileno()
+        return subprocess.Popen([sys.executable, "-c", _DIES, str(number)], pass_fds=[number])
+
+    attempt = worker.promise()
+    vanishes_after_the_permit(worker, monkeypatch)
+    monkeypatch.setattr(waiting_burner, "_spawn", dying)
+
+    burn(worker, attempt)
+
+    row = attempt_row(worker.database, attempt)
+    assert (row.outcome, row.error_code) == (Outcome.SPOILED, RecorderMissing.code)
 
 
 def test_without_evidence_nobody_says_that_nothing_was_written(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

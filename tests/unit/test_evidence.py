@@ -101,6 +101,18 @@ def test_evidence_of_a_good_burn(tmp_path: Path) -> None:
     assert (found.bytes_fed, found.sha256_fed) == (4096, SHA)
 
 
+def test_only_a_burner_that_lived_to_its_end_proves_that_nothing_was_written(tmp_path: Path) -> None:
+    writer = EvidenceWriter(tmp_path)
+    writer.started()
+    amid = read_evidence(tmp_path)
+    writer.ended(1)
+
+    assert not Evidence().wrote_nothing
+    assert not amid.wrote_nothing
+    assert read_evidence(tmp_path).wrote_nothing
+    assert not replace(amid, facts={**amid.facts, "opened": {}, "ended": {}}).wrote_nothing
+
+
 @pytest.mark.parametrize(("size", "sha256"), [(4095, SHA), (4096, "cd" * 32)])
 def test_other_bytes_than_planned_are_not_all(tmp_path: Path, size: int, sha256: str) -> None:
     write_plan(tmp_path, PLANNED)
