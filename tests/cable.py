@@ -79,3 +79,22 @@ class Cable:
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def pass_on_both_ways(here: socket.socket, to: Path) -> None:
+    """Let everything through between a connection and a socket of this host, until either ends."""
+    with here, socket.socket(socket.AF_UNIX) as there, contextlib.suppress(OSError):
+        there.connect(os.fspath(to))
+        back = threading.Thread(target=_pump, args=(there, here), daemon=True)
+        back.start()
+        _pump(here, there)
+        back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(_PIECE):
+            target.sendall(piece)
+    for each in (source, target):
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)

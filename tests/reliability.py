@@ -38,8 +38,13 @@ def committed_rows() -> list[Row]:
     return [Row(*(cell.strip() for cell in line.strip("| ").split(" | "))) for line in lines]
 
 
+#: What was noted in this process.
+NOTED: set[Row] = set()
+
+
 def note(row: Row, into: Path | None) -> None:
     """Keep a row for the next document, or check that the committed one has it."""
+    NOTED.add(row)
     if into is not None:
         with into.open("a", encoding="utf-8") as out:
             out.write(json.dumps(astuple(row)) + "\n")

@@ -91,6 +91,7 @@ class BrokenRig:
     def stop_outside_transactions(self, pid: int) -> bool:
         """Stop a process, unless it holds SQLite's lock right now: all others would wait for it."""
         send(pid, signal.SIGSTOP)
+        wait_until(lambda: _stands_still(pid), f"all threads of process {pid} stand still")
         if self.can_write():
             return True
         send(pid, signal.SIGCONT)
@@ -147,6 +148,12 @@ def send(pid: int | None, number: signal.Signals) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _stands_still(pid: int) -> bool:
+    """Say whether every thread of a process has been stopped: a signal takes its time on a busy machine (proc(5))."""
+    states = [file.read_text().rpartition(") ")[2][0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) <= {"T"}
 
 
 def _is_burner(pid: int) -> bool:

@@ -16,7 +16,7 @@ STAGES = ("assigned", "preparing", "writing", "closing", "verifying", "settled")
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(request.param) as found:
+    with bench(request.param, stall_after=60.0) as found:  # a burner may take long to start
         yield found
 
 
