@@ -44,7 +44,7 @@ test-kernel: setup programs ## real burn programs on a real kernel's drives, in 
 chaos: setup programs ## break a rig at random on both databases, look at every disc (SECONDS=60 SEED=random)
 	$(VENV)/bin/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-reliability: setup programs ## run tests/chaos (a quarter of an hour) and write docs/reliability.md from what they find
+reliability: setup programs ## run tests/chaos (half an hour) and write docs/reliability.md from what they find
 	@rm -f .reliability.jsonl
 	RELIABILITY_ROWS=.reliability.jsonl $(VENV)/bin/pytest tests/chaos $(ARGS)
 	$(VENV)/bin/python -m tests.reliability .reliability.jsonl

@@ -19,7 +19,7 @@ from workers.rig import Rig
 T = TypeVar("T")
 
 #: Seconds a condition of a test may take; nothing waits for longer, nothing sleeps for a fixed time.
-DEADLINE = 60.0
+DEADLINE = 100.0
 
 
 def wait_until(condition: Callable[[], T | None], what: str, deadline: float = DEADLINE) -> T:

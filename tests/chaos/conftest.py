@@ -23,6 +23,11 @@ def pytest_report_header() -> str:
     return f"chaos: {ANY} is the seed that nobody chose (again: make chaos SEED={ANY})"
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give rigs that are broken longer than other tests: a busy machine spoils no result."""
+    item.add_marker(pytest.mark.timeout(400))
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run of everything that did not produce every row of the table."""
     files = {item.path for item in session.items}

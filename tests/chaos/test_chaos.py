@@ -10,8 +10,6 @@ from tests.chaos.run import Chaos, Result, run
 from tests.chaos.seeds import RUNS
 from tests.servers import PostgresServer
 
-pytestmark = pytest.mark.timeout(400)  # a rig gets two minutes to come to rest, and others run beside it
-
 
 def break_it(chaos: Chaos) -> Result:
     """Run chaos, on a server of its own where it needs one: it is crashed."""

@@ -28,8 +28,6 @@ from tests.chaos.strikes import (
     replay_everything,
 )
 
-pytestmark = pytest.mark.timeout(400)  # others run beside it
-
 
 @dataclass(frozen=True, slots=True)
 class Found:

@@ -19,7 +19,7 @@ STAGES = ("assigned", "preparing", "writing", "closing", "verifying", "settled")
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(request.param) as found:
+    with bench(request.param, lease=20.0, stall_after=60.0) as found:  # a busy machine lets all take its time
         yield found
 
 

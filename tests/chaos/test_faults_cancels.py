@@ -10,7 +10,7 @@ from jobs.client import JobHandle
 from models.vocabulary import Condition, JobState, Outcome, Stage
 from tests.chaos.rig import send
 from tests.faults import Bench, bench
-from tests.rigs import wait_until
+from tests.rigs import DEADLINE, wait_until
 
 #: Where the attempt stands, and what becomes of its disc; None where there is no attempt.
 BECOMES = {
@@ -27,7 +27,7 @@ GATE_OF = {"closing": "burner closing"}
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(request.param, speed=4, stall_after=60.0, replace_after=None) as found:
+    with bench(request.param, speed=4, lease=6.0, stall_after=60.0, replace_after=None) as found:
         yield found
 
 
@@ -74,7 +74,7 @@ def test_a_job_that_is_called_off_while_its_host_is_away_ends_at_once(rig: Bench
     wait_until(lambda: rig.condition("r1") is Condition.OFFLINE, "the lease is over")
 
     job.cancel()
-    assert job.wait(60).state is JobState.CANCELLED  # the host is still away
+    assert job.wait(DEADLINE).state is JobState.CANCELLED  # the host is still away
     wait_until(lambda: rig.broken.burner("r1") is None, "its burner, which nobody told, is done")
     rig.gates.open()
     send(rig.broken.pid("r1"), signal.SIGCONT)

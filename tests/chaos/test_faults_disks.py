@@ -18,7 +18,7 @@ from models.vocabulary import JobState, Outcome
 from tests.chaos.gates import Gates
 from tests.chaos.rig import broken_rig, short_folder
 from tests.faults import Bench
-from tests.rigs import wait_until
+from tests.rigs import DEADLINE, wait_until
 from tests.servers import PostgresServer
 from workers.evidence import EvidenceWriter, ProgressWriter, read_evidence
 
@@ -80,7 +80,7 @@ def test_a_disk_that_fills_up_spoils_no_disc(rig: Bench, what: str, stages: list
         filler = fill(folder)
         rig.gates.open()
         if what != "database":
-            job.wait(60)  # it is over, or waits for room
+            job.wait(DEADLINE)  # it is over, or waits for room
         filler.unlink()
         if job.report().state is JobState.WAITING:
             job.retry()

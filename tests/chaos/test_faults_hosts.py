@@ -19,7 +19,7 @@ from tests.cable import Cable
 from tests.chaos.rig import FAST, short_folder
 from tests.chaos.shelf import read_discs
 from tests.faults import Bench, bench
-from tests.rigs import wait_until
+from tests.rigs import DEADLINE, wait_until
 from tests.wire import Wire
 from workers.programs import Program, own_command
 
@@ -135,7 +135,7 @@ def come_back(hosts: Hosts, job: JobHandle, limit: str, stage: str) -> None:
 def test_what_a_host_that_is_cut_off_had_not_begun_goes_elsewhere_at_once(hosts: Hosts, stage: str) -> None:
     job, attempt = cut_off_at(hosts, stage)
 
-    report = job.wait(60)
+    report = job.wait(DEADLINE)
     come_back(hosts, job, "its lease", stage)
 
     assert report.state is JobState.COMPLETED
@@ -158,7 +158,7 @@ def test_the_disc_of_a_host_that_stays_away_is_made_anew_and_resolved_when_it_re
     job, attempt = cut_off_at(hosts, stage)
     assert hosts.near.outcomes(job) == [None]  # not before `replace_after`
 
-    report = job.wait(60)
+    report = job.wait(DEADLINE)
     come_back(hosts, job, "replace_after", stage)
 
     assert report.state is JobState.COMPLETED

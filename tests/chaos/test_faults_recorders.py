@@ -1,5 +1,6 @@
 """Recorders that stall, disappear and come back, and discs that go wrong, on both databases."""
 
+import contextlib
 import signal
 from collections.abc import Iterator
 
@@ -9,8 +10,9 @@ from jobs.client import JobHandle
 from jobs.errors import MediumDiffers, RecorderMissing, RecorderStalled, SessionNotClosed
 from models.vocabulary import JobState, Outcome
 from tests.chaos.rig import send
+from tests.chaos.shelf import TRAY, read_discs
 from tests.faults import Bench, bench
-from tests.rigs import wait_until
+from tests.rigs import DEADLINE, wait_until
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -38,12 +40,20 @@ def test_a_recorder_that_disappears_and_comes_back_loses_no_copy(rig: Bench, sta
         wait_until(lambda: rig.condition("r1") == "attention", "the worker misses its recorder")
     else:
         rig.on("r1", "r2")
-        assert job.wait(60).state is JobState.COMPLETED
+        assert job.wait(DEADLINE).state is JobState.COMPLETED
     rig.broken.drive("r1").replug()
     rig.end(job)
+    wait_until(lambda: is_free(rig), "what was written is out of the tray")
 
     assert job.report().state is JobState.COMPLETED
     rig.write_row("recorder unplugged and plugged in again", stage, job)
+
+
+def is_free(rig: Bench) -> bool:
+    """Say whether no written disc is in a tray any more."""
+    with contextlib.suppress(OSError):  # it is leaving right now
+        return all(disc.place != TRAY for disc in read_discs(rig.broken.settings.home / "recorders"))
+    return False
 
 
 def test_a_recorder_that_stalls_for_a_moment_makes_its_disc(rig: Bench) -> None:

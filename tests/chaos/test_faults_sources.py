@@ -9,7 +9,7 @@ import pytest
 from jobs import data_disc
 from models.vocabulary import JobState, Outcome
 from tests.faults import Bench, bench
-from tests.rigs import wait_until
+from tests.rigs import DEADLINE, wait_until
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -59,7 +59,7 @@ def test_a_source_that_is_not_what_was_staged_stops_the_job(rig: Bench, harm: st
 
     HARM[harm](last)
     rig.put_right()
-    report = job.wait(60)
+    report = job.wait(DEADLINE)
 
     assert report.state is JobState.WAITING
     assert last.name in str(report.reason)
