@@ -14,7 +14,7 @@ from tests.rigs import DEADLINE, wait_until
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(request.param) as found:
+    with bench(request.param, lease=20.0) as found:  # who is stopped keeps what it was promised
         yield found
 
 
