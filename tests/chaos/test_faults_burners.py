@@ -1,4 +1,4 @@
-"""Burners that are killed and stopped: before their first byte, amid the disc, while they close it."""
+"""Workers that are killed, burners that are killed and stopped: before the first byte, amid the disc, as it closes."""
 
 import signal
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ STAGES = {"preparing": "burner preparing", "writing": "writing", "closing": "bur
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(request.param, stall_after=60.0, replace_after=None) as found:
+    with bench(request.param, lease=60.0, stall_after=60.0, replace_after=None) as found:
         yield found
 
 
@@ -35,6 +35,21 @@ def reach(rig: Bench, stage: str) -> tuple[JobHandle, Attempt, int]:
     if stage == "closing":
         wait_until(lambda: rig.attempts(job)[0].stage is Stage.CLOSING, "the ledger says that it closes")
     return job, attempt, wait_until(lambda: rig.broken.burner("r1"), "its burner runs")
+
+
+@pytest.mark.parametrize("stage", ["assigned", "preparing", "writing", "closing", "verifying", "settled"])
+def test_a_killed_worker_costs_no_disc(rig: Bench, stage: str) -> None:
+    if stage == "assigned":
+        rig.stop("r1")  # so that it keeps what it is promised
+    job, _ = rig.reach(stage)
+
+    send(rig.broken.pid("r1"), signal.SIGKILL)
+    rig.end(job)
+
+    assert job.report().state is JobState.COMPLETED
+    assert rig.outcomes(job)[-1] is Outcome.GOOD
+    assert Outcome.SPOILED not in rig.outcomes(job)
+    rig.write_row("worker killed", stage, job)
 
 
 @pytest.mark.parametrize("stage", STAGES)

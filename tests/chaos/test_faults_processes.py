@@ -1,4 +1,4 @@
-"""Processes that are killed, stopped and told to end, in every stage of an attempt, on both databases."""
+"""Workers that are stopped and told to end, in every stage of an attempt, on both databases."""
 
 import signal
 from collections.abc import Iterator
@@ -34,19 +34,6 @@ def reach(rig: Bench, stage: str, recorder: str = "r1") -> JobHandle:
         rig.stop(recorder)
     job, _ = rig.reach(stage)
     return job
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_killed_worker_costs_no_disc(rig: Bench, stage: str) -> None:
-    job = reach(rig, stage)
-
-    send(rig.broken.pid("r1"), signal.SIGKILL)
-    rig.end(job)
-
-    assert job.report().state is JobState.COMPLETED
-    assert rig.outcomes(job)[-1] is Outcome.GOOD
-    assert Outcome.SPOILED not in rig.outcomes(job)
-    rig.write_row("worker killed", stage, job)
 
 
 @pytest.mark.parametrize("stage", STAGES)
