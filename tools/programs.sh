@@ -34,6 +34,7 @@ has_library() { # what is preloaded, in the folder that Debian keeps for this ma
 }
 
 need redis-server redis-server valkey-server
+need iproute2 ip
 need openssl openssl
 has_postgres || missing="$missing postgresql"
 has_library faketime/libfaketime.so.1 || missing="$missing libfaketime"
