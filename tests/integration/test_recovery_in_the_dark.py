@@ -26,7 +26,6 @@ from workers.proof import evidence_folder, note_medium
 from workers.recorders import waiting_burner
 from workers.registry import beat
 
-
 #: A burner that takes its go and dies.
 _DIES = "import socket, sys; socket.socket(fileno=int(sys.argv[1])).recv(1)"
 
