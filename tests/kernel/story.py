@@ -84,7 +84,7 @@ class Place:
 
     def _writing(self) -> Document | None:
         state = self.hands.do("state")
-        return state if state["medium"] and state["medium"]["next_writable"] else None
+        return state if state["medium"] and state["medium"]["written"] else None
 
 
 def tell(mill: Client) -> Document:
