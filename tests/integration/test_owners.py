@@ -15,16 +15,15 @@ from jobs.submission import Mill, submit
 from models.database import Database
 from models.vocabulary import Condition
 from tests.builders import copy_rows, recorder_row, set_condition
-from tests.integration import test_attacks as attacks
+from tests.steps import DeafBell, Worker
 from workers.binding import Binding
 from workers.registry import register
 
-worker = attacks.worker
 OURS = RecorderIdentity("DISCMILL", "EMULATED DRIVE", "1", "EM1", "emulated-EM1")
 OTHER = RecorderIdentity("DISCMILL", "EMULATED DRIVE", "1", "EM2", "emulated-EM2")
 
 
-def test_a_second_worker_of_a_device_is_refused(worker: attacks.Worker) -> None:
+def test_a_second_worker_of_a_device_is_refused(worker: Worker) -> None:
     uri = worker.station.device.recorder.uri
 
     with pytest.raises(RecorderBusy, match="locked by process"):
@@ -77,11 +76,11 @@ def test_a_name_whose_heart_stands_still_for_a_lease_goes_to_another_device(data
     assert recorder_row(database).device_id == OTHER.device_id
 
 
-def test_a_key_stands_for_one_order(worker: attacks.Worker) -> None:
+def test_a_key_stands_for_one_order(worker: Worker) -> None:
     folder = worker.root / "photos"
     folder.mkdir()
     (folder / "1.raw").write_bytes(os.urandom(4096))
-    mill = Mill(worker.settings, worker.database, attacks.DeafBell())
+    mill = Mill(worker.settings, worker.database, DeafBell())
 
     first = submit(mill, data_disc(folder), Options(key="order-4711", copies=2))
     again = submit(mill, data_disc(folder), Options(key="order-4711", copies=2))

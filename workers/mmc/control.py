@@ -90,6 +90,7 @@ def state_of(drive: Drive) -> Request:
                 "finalized": medium.finalized,
                 "sessions": medium.sessions,
                 "tracks": len(medium.tracks),
+                "written": sum(track.blocks for track in medium.tracks),
                 "next_writable": medium.next_writable,
                 "free_blocks": medium.free_blocks,
             },
