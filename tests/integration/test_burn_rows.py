@@ -63,11 +63,8 @@ def test_a_long_burn_adds_no_more_rows_than_a_short_one(station: Station) -> Non
         change: times for change, times in short.items() if not change.startswith("UPDATE")
     }
     assert took > 2
-    assert long["UPDATE attempt"] <= short["UPDATE attempt"] + took  # progress, at most once a second
-    others = set(long) | set(short)
-    assert {change: long[change] for change in others - {"UPDATE attempt"}} == {
-        change: short[change] for change in others - {"UPDATE attempt"}
-    }
+    for change in set(long) | set(short):  # progress and heartbeats, at most once a second each
+        assert long[change] <= short[change] + took
 
 
 def test_an_hours_progress_is_written_once_a_second_at_most_and_to_one_row(station: Station) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.recorders.flushed_file import FlushedFile
@@ -17,6 +17,7 @@ PIECES = st.lists(
 )
 
 
+@settings(deadline=None)  # it writes to a disk
 @given(pieces=PIECES, offset=st.sampled_from([0, 2048, 100_000]))
 def test_what_was_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], offset: int
