@@ -141,3 +141,13 @@ def test_a_file_that_is_shorter_than_it_was_ends_the_feeding_of_a_program(tmp_pa
 
     program.wait()
     assert (tmp_path / "target").stat().st_size == 5000
+
+
+def test_hurrying_a_program_that_has_all_its_bytes_is_no_trouble(tmp_path: Path) -> None:
+    program = a_program(tmp_path / "fed")
+    program.end_of_data()
+
+    program.hurry()
+
+    program.wait()
+    assert program.has_ended

@@ -119,9 +119,10 @@ class BurnProgram:
                 ) from error
 
     def hurry(self) -> None:
-        """Let nobody wait for room in the program's pipe any more without heeding; may be called amid such a wait."""
-        if self._process.stdin is not None:
-            os.set_blocking(self._process.stdin.fileno(), False)
+        """Let nobody wait for room in the program's pipe any more without heeding; may be called at any moment."""
+        pipe = self._process.stdin
+        if pipe is not None and not pipe.closed:
+            os.set_blocking(pipe.fileno(), False)
 
     def _pipe(self) -> int:
         pipe = self._process.stdin
