@@ -26,7 +26,7 @@ from workers.mmc.shelf import Shelf
 
 ROOT = Path(__file__).parents[2]
 KERNEL = ROOT / "build" / "kernel"
-#: Seconds after which a guest is ended, whatever it does; on two idle cores the longest takes a seventh of it.
+#: Seconds after which a guest is ended, whatever it does; the longest takes a sixth of it on two quiet cores.
 DEADLINE = 1800.0
 #: What the guest needs before it sees the host's files; what else it needs it loads from there.
 _FIRST_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
