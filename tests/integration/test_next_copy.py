@@ -87,7 +87,7 @@ def test_a_worker_that_stops_promises_nothing_more(worker: Worker) -> None:
         assert db.scalars(select(Attempt)).all() == []
 
 
-def test_a_slow_burn_leaves_as_many_events_as_a_quick_one(worker: Worker) -> None:
+def test_a_slow_burn_leaves_no_more_events_than_there_are_stages(worker: Worker) -> None:
     with_bell(worker)
 
     def events_of(**options: object) -> list[str]:
@@ -96,4 +96,7 @@ def test_a_slow_burn_leaves_as_many_events_as_a_quick_one(worker: Worker) -> Non
         with worker.database.read() as db:
             return sorted(db.scalars(select(Event.kind).where(Event.attempt_id == attempt)))
 
-    assert events_of() == events_of(speed=0.3)
+    quick, slow = events_of(), events_of(speed=0.3)
+
+    assert len(slow) == len(set(slow))
+    assert set(quick) <= set(slow)  # a quick burn's closing may be over before it is seen
