@@ -21,8 +21,13 @@ def put_in(defect: str) -> None:
 
 
 def replace_name(name: str, by: object, *modules: object) -> None:
-    """Let modules see something else under a name."""
+    """Let modules or classes see something else under a name.
+
+    Raises:
+        AttributeError: one has no such name any more; what replaces it would never be met.
+    """
     for module in modules:
+        getattr(module, name)
         setattr(module, name, by)
 
 

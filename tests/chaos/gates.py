@@ -6,6 +6,7 @@ another one.
 
 import os
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -59,7 +60,7 @@ def install() -> None:
     """Put the gates into this process."""
     from jobs import ledger  # noqa: PLC0415  (not every program of a rig has them)
     from workers import attempt, settling  # noqa: PLC0415
-    from workers.recorders import burn_process  # noqa: PLC0415
+    from workers.recorders import waiting_burner  # noqa: PLC0415
 
     folder = Path(os.environ["CHAOS_GATES"])
     if "FAKETIME_TIMESTAMP_FILE" in os.environ:  # libfaketime moves the end of a sleep, too, and that fails
@@ -95,47 +96,53 @@ def install() -> None:
         (settling, "dispose", gated_dispose),
         (ledger, "permit", gated_journal),
         (ledger, "settle", gated_settle),
-        (burn_process, "_spawn", _spawn_gated),
+        (waiting_burner, "_spawn", _spawn_gated),
     ):
-        setattr(owner, name, by)
+        replace_name(name, by, owner)
 
 
-def _spawn_gated(plan: Path, words: int, lock: int) -> "subprocess.Popen[bytes]":
+def _spawn_gated(line: socket.socket, sink: str, image: Path | None) -> "subprocess.Popen[bytes]":
     """Start a burner as a worker does, with gates in it."""
     from jobs.settings import program_environment  # noqa: PLC0415
 
-    command = [sys.executable, "-S", "-P", "-X", "utf8", "-m", "tests.chaos.gates", "workers.burner", str(plan)]
-    environment = {**program_environment(), "PYTHONPATH": str(ROOT), "CHAOS_GATES": os.environ["CHAOS_GATES"]}
+    command = [sys.executable, "-S", "-P", "-X", "utf8", "-m", "tests.chaos.gates", "workers.burner"]
+    expected = [] if image is None else [str(image.absolute())]
     return subprocess.Popen(
-        command,
+        [*command, str(line.fileno()), sink, *expected],
         stdin=subprocess.DEVNULL,
-        stdout=words,
-        stderr=words,
-        env=environment,
-        pass_fds=[lock],
+        stdout=subprocess.DEVNULL,
+        env={**program_environment(), "PYTHONPATH": str(ROOT), "CHAOS_GATES": os.environ["CHAOS_GATES"]},
+        pass_fds=[line.fileno()],
         start_new_session=True,
     )
 
 
-def _run_burner(plan: Path) -> int:
-    """Be a burner of an emulated disc that waits at its gates."""
+def _run_burner(arguments: list[str]) -> int:
+    """Be a burner of an emulated disc that waits at its gates; which attempt's, its folder of evidence tells."""
     from workers import burner  # noqa: PLC0415
+    from workers.evidence import EvidenceWriter  # noqa: PLC0415
     from workers.recorders.emulated_sink import EmulatedSink  # noqa: PLC0415
 
-    folder, attempt = Path(os.environ["CHAOS_GATES"]), plan.parent.name
+    folder, attempts = Path(os.environ["CHAOS_GATES"]), [""]
     check, close = EmulatedSink.check, EmulatedSink.close
 
+    class Evidence(EvidenceWriter):
+        def __init__(self, evidence: Path) -> None:
+            super().__init__(evidence)
+            attempts.append(evidence.name)
+
     def gated_check(self: EmulatedSink) -> None:
-        _wait(folder, "burner preparing", attempt)
+        _wait(folder, "burner preparing", attempts[-1])
         check(self)
 
     def gated_close(self: EmulatedSink) -> None:
-        _wait(folder, "burner closing", attempt)
+        _wait(folder, "burner closing", attempts[-1])
         close(self)
 
-    for name, by in (("check", gated_check), ("close", gated_close)):
-        setattr(EmulatedSink, name, by)
-    return burner.main([str(plan)])
+    replace_name("check", gated_check, EmulatedSink)
+    replace_name("close", gated_close, EmulatedSink)
+    replace_name("EvidenceWriter", Evidence, burner)
+    return burner.main(arguments)
 
 
 def _flush_and_wait(db: Any, folder: Path, gate: str, attempt: str) -> None:  # noqa: ANN401
@@ -154,4 +161,4 @@ def _wait(folder: Path, gate: str, attempt: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(_run_burner(Path(sys.argv[-1])))
+    sys.exit(_run_burner(sys.argv[2:]))
