@@ -84,20 +84,25 @@ def _eject_before_commit() -> None:
 
 
 def _fences_are_ignored() -> None:
-    """Write whatever the permit says, and take a moment before it is asked for."""
+    """Take a moment before the permit is asked for, and write whatever it says."""
     from jobs import ledger
     from jobs.errors import DiscError
+    from workers import attempt
 
-    permit = ledger.permit
+    permit, ask = ledger.permit, attempt._Permit.__call__
 
-    def permissive(*arguments: Any, **named: Any) -> None:
+    def ask_late(self: Any, found: Any) -> None:
         _note("asks")
         time.sleep(1)
+        ask(self, found)
+
+    def permissive(*arguments: Any, **named: Any) -> None:
         try:
             permit(*arguments, **named)
         except DiscError as refusal:
             _note(f"ignored {refusal}")
 
+    replace_name("__call__", ask_late, attempt._Permit)
     replace_name("permit", permissive, ledger)
 
 
@@ -122,7 +127,7 @@ def _no_recovery_on_exception() -> None:
     """Leave an attempt that failed as it is."""
     from workers import attempt, caretaker
 
-    def leave(_station: Any, _attempt: str, _reporter: Any, error: Exception) -> None:
+    def leave(_station: Any, _attempt: str, _reporter: Any, error: Exception, *_: object) -> None:
         _note("left it")
         raise error
 

@@ -77,9 +77,11 @@ class BrokenRig:
         return EmulatedDrive(self.settings.home / "recorders" / recorder)
 
     def can_write(self) -> bool:
-        """Say whether nobody who was stopped holds SQLite's lock."""
+        """Say whether nobody who was stopped holds SQLite's lock, or the turn that comes before it."""
         if self.postgres is not None:
             return True
+        if not is_free(self.settings.home / "discmill.db-queue"):
+            return False
         with contextlib.closing(sqlite3.connect(self.settings.home / "discmill.db", timeout=0.2)) as db:
             try:
                 db.execute("BEGIN IMMEDIATE")

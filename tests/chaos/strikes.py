@@ -4,13 +4,13 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from models.attempt import Attempt
-from models.vocabulary import Outcome, Stage
+from models.recorder import Recorder
+from models.vocabulary import Condition, Outcome, Stage
 from tests.chaos.faults import Hand
 from tests.chaos.plan import Kind, Step
 from tests.chaos.rig import send
@@ -116,7 +116,7 @@ def flip_bits(hand: Hand) -> bool:
 
 @dataclass(slots=True)
 class StopWhoNotes:
-    """Stops whoever notes something for longer than its lease."""
+    """Stops whoever notes something until it has been taken for dead and nothing is left of what it was at."""
 
     log: Log
     what: str
@@ -126,10 +126,20 @@ class StopWhoNotes:
         notes = self.log.notes()
         fresh = [pid for pid, what in notes[self.read :] if what == self.what]
         self.read = len(notes)
-        if not fresh or not send(fresh[-1], signal.SIGSTOP):
+        recorder = next((name for name in hand.rig.recorders if fresh and hand.rig.pid(name) == fresh[-1]), None)
+        if recorder is None or not send(fresh[-1], signal.SIGSTOP):
             return False
-        hand.after(2 * hand.rig.settings.lease, partial(send, fresh[-1], signal.SIGCONT))
+        try:
+            wait_until(lambda: _is_given_up(hand, recorder), f"the worker of {recorder} is given up")
+        finally:
+            send(fresh[-1], signal.SIGCONT)
         return True
+
+
+def _is_given_up(hand: Hand, recorder: str) -> bool:
+    with hand.rig.database.read() as db:
+        left = select(Attempt.id).where(Attempt.recorder == recorder, Attempt.outcome.is_(None))
+        return db.get_one(Recorder, recorder).condition is Condition.OFFLINE and db.scalar(left) is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,21 @@
 """The committed table of faults: whole, in order, on both databases."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
 
+from tests.chaos.gates import Gates
 from tests.reliability import committed_rows
 
 CHAOS = Path(__file__).parents[1] / "chaos"
+#: The hook has put the gates into the worker's side of this process as it started.
+_KNOWS = "from workers.recorders import waiting_burner; assert waiting_burner._spawn is gates._spawn_gated"
 
 
 def test_no_cell_of_the_table_is_empty_and_none_says_undefined() -> None:
@@ -74,3 +80,13 @@ def test_a_fault_is_in_the_table_for_both_databases_but_where_only_one_can_have_
     assert all(
         re.match("all connections|database |the commit of|host cut off|disk full under the ", one) for one in only
     )
+
+
+def test_every_gate_of_the_tests_of_faults_is_put_before_something_that_is_there(tmp_path: Path) -> None:
+    seen = {**os.environ, **Gates(tmp_path).environment}
+    program = f"import sys; from tests.chaos import gates; gates._run_burner(['no socket', 'emulated']); {_KNOWS}"
+
+    told = subprocess.run([sys.executable, "-c", program], env=seen, check=False, capture_output=True, text=True)
+
+    assert told.returncode == 0, told.stderr
+    assert "no socket" in told.stderr  # it came as far as being a burner
