@@ -1,6 +1,6 @@
 """The extent map: a disc image that is never a file, read at any position.
 
-The burner imports this module and the standard library alone, so that it starts in a moment.
+The burner imports it, so it needs little but the standard library: it has to start in a moment.
 """
 
 import bisect
@@ -22,7 +22,6 @@ _BLOCK = 2048
 CHUNK_BLOCKS = 32
 #: Bytes that the kernel is asked to copy at once: so often is progress heard, and a signal.
 _SENT_AT_ONCE = 64 << 20
-
 
 _OFFSET = attrgetter("offset")
 
